@@ -1,0 +1,75 @@
+/** The commander program: options that every command has, and one command for each line of the table, loaded when used. */
+import { Command } from "commander";
+import type { CommandModule } from "./command.ts";
+import { type CommandEntry, type CommandGroup, commandTable } from "./command-table.ts";
+import { commonOptions } from "./common-options.ts";
+import { addPage, configureHelp } from "./help.ts";
+
+export interface ProgramParts {
+  readonly version: string;
+  /** Of the terminal, for help texts. */
+  readonly columns: number;
+  write(text: string): void;
+  run(module: CommandModule, command: Command): Promise<void>;
+}
+
+export function buildProgram(parts: ProgramParts): Command {
+  const program = new Command("memkeep")
+    .description("Backs up the memory of AI systems as one recovery point, and proves that it restores.")
+    .usage("[options] COMMAND")
+    .version(`memkeep ${parts.version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => parts.write(text),
+      // Errors are told once, at the end.
+      writeErr: () => undefined,
+    });
+  for (const option of commonOptions()) program.addOption(option);
+  configureHelp(program, parts.columns);
+  addPage(program, {
+    examples: [
+      {
+        command: "memkeep init --repository ./backups",
+        text: "make a repository, once; it asks for a password",
+      },
+      {
+        command: "memkeep backup --store ./memory.db --repository ./backups",
+        text: "back up a SQLite file into it",
+      },
+      { command: "memkeep verify --repository ./backups", text: "prove that the newest snapshot is good" },
+      { command: "memkeep restore latest --repository ./backups --into ./restored", text: "bring it back" },
+    ],
+    notes: ["With a memkeep.yaml the flags are not needed: `memkeep config schema` tells what may be in it."],
+    exits: [],
+  });
+  for (const entry of commandTable) addEntry(program, entry, parts);
+  return program;
+}
+
+function addEntry(parent: Command, entry: CommandEntry | CommandGroup, parts: ProgramParts): void {
+  const hidden = "hidden" in entry && entry.hidden;
+  const command = parent
+    .command(entry.name, { hidden })
+    .summary(entry.summary)
+    .description(sentence(entry.summary));
+  command.helpGroup(entry.group).helpCommand(false);
+  if ("commands" in entry) {
+    for (const child of entry.commands) addEntry(command, child, parts);
+    command.action(() => command.help());
+    return;
+  }
+  let module: CommandModule;
+  parent.hook("preSubcommand", async (_parent, chosen) => {
+    if (chosen !== command) return;
+    ({ command: module } = await entry.load());
+    module.declare(command);
+    addPage(command, module);
+  });
+  command.action(() => parts.run(module, command));
+}
+
+function sentence(clause: string): string {
+  return `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`;
+}

@@ -1,0 +1,32 @@
+/** What a copy would do, and did. */
+import type { CopyPlan } from "../../engine/copy/plan.ts";
+import type { CopyReport } from "../../engine/copy/report.ts";
+import { printable, type Style, wrap } from "../output/style.ts";
+import { amountText, durationText, shortId, sizeText, timeText } from "../../domain/words.ts";
+
+export function copyPlanView({ copy, there }: CopyPlan, style: Style): string {
+  return [
+    ...copy.map(
+      ({ id, time, readBytes }) =>
+        `${style.signs.bullet} ${style.bold(shortId(id))} of ${timeText(Date.parse(time))}${readBytes === undefined ? "" : `, ${sizeText(readBytes)} of dumps`}`,
+    ),
+    `${amountText(copy.length, "snapshot")} would be copied; ${amountText(there, "snapshot")} there already.`,
+  ].join("\n");
+}
+
+export function copyView(
+  { copied, there, failed, addedBytes, durationMs }: CopyReport,
+  style: Style,
+): string {
+  return [
+    ...copied.map(
+      ({ source, snapshot, time }) =>
+        `${style.good(style.signs.good)} ${style.bold(shortId(snapshot))} of ${timeText(Date.parse(time))}, a copy of ${shortId(source)}`,
+    ),
+    ...failed.map(
+      ({ snapshot, text }) =>
+        `${style.bad(style.signs.bad)} ${wrap(printable(`${shortId(snapshot)} is not copied: ${text}`), style.columns - 2, "  ").trimStart()}`,
+    ),
+    `Copied ${amountText(copied.length, "snapshot")} (${sizeText(addedBytes)} added) in ${durationText(durationMs)}; ${amountText(there, "snapshot")} there already.`,
+  ].join("\n");
+}

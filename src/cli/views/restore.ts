@@ -1,0 +1,72 @@
+/** What a restore would do, and did. */
+import type { RestoreReport, StackRestorePlan } from "../../engine/restore/report.ts";
+import { printable, type Style, wrap } from "../output/style.ts";
+import { tableText } from "../output/table.ts";
+import { amountText, countText, durationText, shortId, timeText } from "../../domain/words.ts";
+
+export function restorePlanView(plan: StackRestorePlan, style: Style): string {
+  const blocks = plan.stores.map(({ name, kind, plan: store }) => {
+    const lines = [
+      `${style.bold(printable(name))} (${kind}) ${style.dim("to")} ${printable(store.destination)}`,
+    ];
+    for (const action of store.actions) lines.push(item(style.signs.bullet, printable(action), style));
+    for (const { text, overridable } of store.obstacles) {
+      const way = overridable ? " (--force goes on nevertheless)" : "";
+      lines.push(style.bad(item(style.signs.bad, `${printable(text)}${way}`, style)));
+    }
+    if (store.changes.length > 0) lines.push(indent(changesTable(store.changes, style)));
+    return lines.join("\n");
+  });
+  const title = `Restoring snapshot ${style.bold(shortId(plan.snapshot))} of ${timeText(Date.parse(plan.time))} would:`;
+  return [title, ...blocks].join("\n\n");
+}
+
+function changesTable(changes: StackRestorePlan["stores"][number]["plan"]["changes"], style: Style): string {
+  const count = (records: number | undefined | null): string =>
+    records === undefined || records === null ? style.signs.none : countText(records);
+  return tableText(
+    [
+      { title: "COLLECTION", flexible: true },
+      { title: "NOW", align: "right" },
+      { title: "THEN", align: "right" },
+    ],
+    changes.map(({ collection, recordsNow, recordsThen }) => [
+      collection,
+      count(recordsNow),
+      count(recordsThen),
+    ]),
+    { ...style, columns: style.columns - 2 },
+  );
+}
+
+export function restoreView(report: RestoreReport, style: Style): string {
+  const stores = report.stores.flatMap(({ name, destination, records, previous, warnings }) => [
+    `${style.good(style.signs.good)} ${style.bold(printable(name))}: ${amountText(records, "record")} at ${printable(destination)}, compared with the manifest`,
+    ...(previous === undefined
+      ? []
+      : [
+          item(style.signs.bullet, `what was there is kept at ${printable(previous.location)}`, style),
+          // A command is not broken into lines: it is there to be copied.
+          `  ${style.signs.bullet} to swap it back:\n      ${printable(previous.undo)}`,
+        ]),
+    ...warnings.map((warning) => style.warn(item(style.signs.warn, printable(warning), style))),
+  ]);
+  const safety =
+    report.safetySnapshot === undefined
+      ? []
+      : [`Before that, a safety snapshot was taken: ${style.bold(shortId(report.safetySnapshot))}.`];
+  const done = `Restored snapshot ${shortId(report.snapshot)} of ${timeText(Date.parse(report.time))} in ${durationText(report.durationMs)}.`;
+  return [...stores, ...safety, done].join("\n");
+}
+
+function item(sign: string, text: string, style: Style): string {
+  const inner = " ".repeat(3 + sign.length);
+  return `  ${sign} ${wrap(text, style.columns, inner).trimStart()}`;
+}
+
+function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
+}

@@ -1,0 +1,119 @@
+/** The FalkorDB adaptor: a graph, or several, on one server; its rules in `readme.md`. */
+import { refuseMerge, refuseParts } from "../refuse-options.ts";
+import type {
+  DumpSource,
+  MaintenanceTask,
+  Probe,
+  Restoration,
+  RestoreOptions,
+  RestorePlan,
+  Store,
+  StoreContext,
+  StoreDescription,
+  StoreKind,
+  View,
+} from "../store.ts";
+import { Session } from "./client.ts";
+import { fromUrl, graphNames } from "./config.ts";
+import type { FalkorDBConfig } from "./config.ts";
+import { decodeDump } from "./dump.ts";
+import { maintenanceTasks } from "./maintain.ts";
+import { probeStore } from "./probe.ts";
+import { ServerError } from "./resp.ts";
+import type { Reply } from "./resp.ts";
+import { planRestore, stageRestore } from "./restore.ts";
+import { serverFacts } from "./server.ts";
+import { openView } from "./view.ts";
+
+export const falkordb: StoreKind<FalkorDBConfig> = {
+  kind: "falkordb",
+  connect: (config, context) => new FalkorDBStore(config, context),
+  decode: (source) => decodeDump(source),
+};
+
+class FalkorDBStore implements Store {
+  readonly kind = "falkordb";
+  readonly #config: FalkorDBConfig;
+  readonly #context: StoreContext;
+  readonly #session: Session;
+  /** Of servers that restores go into. */
+  readonly #others: Session[] = [];
+
+  constructor(config: FalkorDBConfig, context: StoreContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#session = new Session(config, context);
+  }
+
+  get name(): string {
+    return this.#context.name;
+  }
+
+  async describe(): Promise<StoreDescription> {
+    const { version, runId } = await serverFacts(this.#session);
+    const { host } = new URL(this.#config.url);
+    const graphs = graphNames(this.#config);
+    return {
+      engine: { name: "FalkorDB", version },
+      source: graphs.map((graph) => `falkordb://${host}/${encodeURIComponent(graph)}`).join(", "),
+      estimatedBytes: await this.#estimate(graphs),
+      identity: `falkordb:${runId ?? host}:${JSON.stringify(graphs)}`,
+      localPaths: [],
+    };
+  }
+
+  open(): Promise<View> {
+    return openView(this.#session, this.#config, this.#context);
+  }
+
+  async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
+    refuseMerge("falkordb", options);
+    refuseParts("falkordb", options);
+    return planRestore(source, options, this.#targetOf(options));
+  }
+
+  stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {
+    return stageRestore(plan, source, options, this.#targetOf(options));
+  }
+
+  probe(): Promise<readonly Probe[]> {
+    return probeStore(this.#session, this.#config);
+  }
+
+  maintenance(): Promise<readonly MaintenanceTask[]> {
+    return Promise.resolve(maintenanceTasks(this.#session));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of [this.#session, ...this.#others]) await session[Symbol.asyncDispose]();
+  }
+
+  /** `--into falkordb://…` names another server or graph; all other settings are this store's. */
+  #targetOf({ target }: RestoreOptions): {
+    readonly session: Session;
+    readonly config: FalkorDBConfig;
+    readonly context: StoreContext;
+  } {
+    const context = this.#context;
+    if (target.kind !== "into") return { session: this.#session, config: this.#config, context };
+    const { graphs: _, ...own } = this.#config;
+    const config = { ...own, ...fromUrl(target.target), key: own.key, keys: own.keys };
+    const session = new Session(config, context);
+    this.#others.push(session);
+    return { session, config, context };
+  }
+
+  async #estimate(graphs: readonly string[]): Promise<number | undefined> {
+    let bytes = 0;
+    for (const graph of graphs) {
+      try {
+        const reply = (await this.#session.ask("GRAPH.MEMORY", "USAGE", graph)) as readonly Reply[];
+        bytes += Number(reply[1]) * 1024 * 1024;
+      } catch (error) {
+        if (error instanceof ServerError) return undefined;
+        throw error;
+      }
+    }
+    return bytes;
+  }
+}

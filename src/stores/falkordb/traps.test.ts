@@ -1,0 +1,217 @@
+/** What is known to lose data or to leave things behind, each by its number in the trap list where it has one. */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { engine } from "../../../test/engines/require.ts";
+import { scratchPrefix } from "./scratch.ts";
+import { TestServer, fillAwkward } from "../../../test/falkordb/testing.ts";
+
+const falkordb = await engine("falkordb");
+
+describe.skipIf(falkordb.missing)("falkordb traps", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await TestServer.start(await falkordb.start());
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  async function memories(count: number): Promise<string> {
+    const graph = server.newName();
+    await server.query(
+      graph,
+      `UNWIND range(1, ${count}) AS i CREATE (a:Memory {id:toString(i), score:i/7.0})-[:NEXT {w:i/3.0}]->(a)`,
+    );
+    return graph;
+  }
+
+  test("trap 1: a RESULTSET_SIZE below the page, and below the number of labels, loses nothing", async () => {
+    const graph = server.newName();
+    await fillAwkward(server.session, graph);
+    const whole = await server.dump(graph);
+    // One node has 301 edges that end in it, and the awkward one has eleven to itself, of one type each.
+    await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "3");
+    try {
+      const capped = server.dump(graph);
+      // Two pairs of edges lie between the same nodes: more than an answer may have is refused in words, not cut.
+      await expect(capped).rejects.toThrow(/an answer may have 3/);
+      await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "20");
+      const read = await server.dump(graph);
+      expect(await read.dump.contents()).toEqual(await whole.dump.contents());
+      await server.restore(read, server.newName());
+    } finally {
+      await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "-1");
+    }
+  });
+
+  test("a query memory limit halves the pages until they fit", async () => {
+    const graph = await memories(20_000);
+    const whole = await server.dump(graph);
+    await server.session.command("GRAPH.CONFIG", "SET", "QUERY_MEM_CAPACITY", "1500000");
+    try {
+      const read = await server.dump(graph);
+      expect(await read.dump.contents()).toEqual(await whole.dump.contents());
+    } finally {
+      await server.session.command("GRAPH.CONFIG", "SET", "QUERY_MEM_CAPACITY", "0");
+    }
+  });
+
+  test("trap 12: random doubles come back to the last bit", async () => {
+    const graph = server.newName();
+    const bits = new BigUint64Array(4000);
+    crypto.getRandomValues(bits);
+    const doubles = [...new Float64Array(bits.buffer)].filter((value) => Number.isFinite(value));
+    await server.query(
+      graph,
+      `CYPHER v=[${doubles.map((value) => (Number.isInteger(value) ? value.toExponential() : value)).join()}] UNWIND range(0, ${doubles.length - 1}) AS i CREATE (:D {id:i, v:$v[i], l:[$v[i]]})`,
+    );
+    const { dump } = await server.dump(graph);
+    const lines = (await dump.contents()).get("nodes.jsonl")!.toString().trimEnd().split("\n");
+    const read = new Map(
+      lines.map((line) => {
+        const { properties } = JSON.parse(line) as { properties: { id: number; v: number; l: number[] } };
+        expect(properties.l).toEqual([properties.v]);
+        return [properties.id, properties.v];
+      }),
+    );
+    expect(doubles.map((_, index) => read.get(index))).toEqual(doubles);
+  });
+
+  test("trap 47: no copy and no telemetry stream stay, on any way out", async () => {
+    const graph = await memories(500);
+    const own = async (): Promise<string[]> =>
+      (await server.keys()).filter((key) => key.includes(scratchPrefix));
+    await server.dump(graph);
+    {
+      await using store = await server.connect(graph);
+      await using view = await store.open();
+      expect(await own()).not.toEqual([]);
+      const failing = { file: () => Promise.reject(new Error("full")) };
+      await expect(view.dump(failing)).rejects.toThrow("full");
+    }
+    // The server writes its telemetry a moment later.
+    await delay(500);
+    expect(await own()).toEqual([]);
+  });
+
+  test("a copy expires by itself when the run was killed", async () => {
+    const graph = await memories(1);
+    await using store = await server.connect(graph);
+    await using _view = await store.open();
+    const copy = (await server.keys()).find((key) => key.startsWith(scratchPrefix))!;
+    expect(Number(await server.session.command("PTTL", copy))).toBeGreaterThan(0);
+  });
+
+  test("a user who may not copy gets a living view, which says so; one who may not log in gets words", async () => {
+    const graph = await memories(300);
+    const user = ["ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@read", "+ping", "+info"];
+    await server.session.command(...user, "+GRAPH.RO_QUERY", "+GRAPH.CONFIG|GET");
+    const settings = { username: "reader", password: "secret" };
+    for (const also of ["+PEXPIRE", "+UNLINK", "+GRAPH.COPY"]) {
+      const { manifest } = await server.dump(graph, settings);
+      expect(manifest.view.consistency).toBe("fuzzy");
+      await server.session.command("ACL", "SETUSER", "reader", also);
+    }
+    expect((await server.dump(graph, settings)).manifest.view.consistency).toBe("snapshot");
+    await server.session.command("ACL", "SETUSER", "reader", "-GRAPH.COPY");
+    const { manifest, dump } = await server.dump(graph, settings);
+    expect(manifest.view).toMatchObject({ consistency: "fuzzy", moved: 0 });
+    const { dump: copied } = await server.dump(graph);
+    expect(await dump.contents()).toEqual(await copied.contents());
+    await expect(server.dump(graph, { ...settings, view: "copy" })).rejects.toMatchObject({
+      code: "STORE_DENIED",
+    });
+    await using store = await server.connect(graph, { ...settings, password: "wrong" });
+    const failure = await store.open().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "STORE_DENIED" });
+    expect(JSON.stringify(failure) + String(failure)).not.toContain("wrong");
+  });
+
+  test("trap 21: a living view under writers has everything that existed throughout", async () => {
+    const graph = await memories(2000);
+    const stop = new AbortController();
+    const writer = (async () => {
+      for (let n = 0; !stop.signal.aborted; n++) {
+        await server.query(graph, `CREATE (a:New {id:'new${n}'})-[:NEW]->(a)`);
+        await server.query(graph, `MATCH (a:New {id:'new${n - 3}'}) DELETE a`);
+        await server.query(graph, `MATCH (a:Memory {id:'${(n % 2000) + 1}'}) SET a.score = ${n}.5`);
+      }
+    })();
+    const { dump, manifest } = await server.dump(graph, { view: "live" });
+    stop.abort();
+    await writer;
+    expect(manifest.view.consistency).toBe("fuzzy");
+    const ids = (await dump.contents())
+      .get("nodes.jsonl")!
+      .toString()
+      .matchAll(/"key":"(\d+)"/g);
+    expect(new Set([...ids].map(([, id]) => id)).size).toBe(2000);
+    // Every edge has its ends: it can be restored.
+    await server.restore({ dump, manifest }, server.newName());
+  });
+
+  test("several graphs are one store, and come back together", async () => {
+    const [one, two] = [await memories(20), await memories(30)].sort() as [string, string];
+    const taken = await server.dump("", { graph: undefined, graphs: [two, one] });
+    expect(taken.manifest.collections.map(({ name }) => name)).toEqual([
+      `${one}(:Memory)`,
+      `${one}[:NEXT]`,
+      `${two}(:Memory)`,
+      `${two}[:NEXT]`,
+    ]);
+    await using store = await server.connect("", { graph: undefined, graphs: [one, two] });
+    const source = taken.dump.source(taken.manifest);
+    const options = { target: { kind: "in-place" }, force: false } as const;
+    await server.query(one, "MATCH (n) DELETE n");
+    await server.session.command("GRAPH.DELETE", two);
+    const plan = await store.planRestore(source, options);
+    await using restoration = await store.stage(plan, source, options);
+    expect(await restoration.facts()).toEqual(taken.manifest.collections);
+    await restoration.switch();
+    await restoration.keep();
+    const again = await server.dump("", { graph: undefined, graphs: [one, two] });
+    expect(await again.dump.contents()).toEqual(await taken.dump.contents());
+  });
+
+  test("trap 37: function libraries come back; another one of the same name stays, and is named", async () => {
+    const code = "falkor.register('twice', function (x) { return x * 2 })";
+    const graph = await memories(3);
+    await server.session.command("GRAPH.UDF", "LOAD", "memkeeptest", code);
+    const taken = await server.dump(graph);
+    await server.session.command("GRAPH.UDF", "DELETE", "memkeeptest");
+    await server.restore(taken, server.newName());
+    expect(String(await server.session.command("GRAPH.UDF", "LIST", "memkeeptest", "WITHCODE"))).toContain(
+      code,
+    );
+    await server.session.command("GRAPH.UDF", "DELETE", "memkeeptest");
+    await server.session.command("GRAPH.UDF", "LOAD", "memkeeptest", `${code};`);
+    await expect(server.restore(taken, server.newName())).rejects.toMatchObject({ code: "TARGET_IN_USE" });
+    await server.session.command("GRAPH.UDF", "DELETE", "memkeeptest");
+  });
+
+  test("a graph's name may have any characters; a key that is no graph is refused", async () => {
+    const name = 'my graph: "é" {x}*\n';
+    await server.query(name, "CREATE (:A {id:'1'})");
+    const taken = await server.dump(name);
+    expect(taken.manifest.collections).toMatchObject([{ name: "(:A)", records: 1 }]);
+    await server.session.command("SET", "no-graph", "x");
+    await expect(server.dump("no-graph")).rejects.toMatchObject({ code: "STORE_UNREADABLE" });
+    await expect(server.dump("missing")).rejects.toMatchObject({ code: "STORE_MISSING" });
+    expect(await server.keys()).not.toContain("missing");
+    await expect(server.restore(taken, "no-graph")).rejects.toMatchObject({ code: "TARGET_IN_USE" });
+  });
+
+  test("a record is found by its key, also where the key is a digest or shared", async () => {
+    const graph = server.newName();
+    await server.query(graph, "CREATE (:M {id:'a', v:1}), (:M {id:7}), (:M {v:'no key'}), (:M:N {id:'b'})");
+    await using store = await server.connect(graph);
+    await using view = await store.open();
+    const keys: string[] = [];
+    for await (const batch of view.keys("M"))
+      for (const { key } of batch) keys.push(Buffer.from(key).toString());
+    expect(keys).toEqual([expect.stringMatching(/^#[0-9a-f]{32}$/), "7", "a", "b"]);
+    const found = [];
+    const wanted = keys.map((key) => Buffer.from(key));
+    for await (const { fields } of view.records("M", wanted)) found.push(fields["properties"]);
+    expect(found).toHaveLength(4);
+    expect(found).toContainEqual({ id: "a", v: 1n });
+  });
+});

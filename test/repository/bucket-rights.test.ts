@@ -1,0 +1,134 @@
+/** A bucket whose keys may add and not remove, and one that keeps old versions: on Versity Gateway, through the whole program. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CreateBucketCommand, PutBucketPolicyCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeBucket, s3Config } from "../../src/storages/contract/s3-place.ts";
+import { makeClient } from "../../src/storages/s3/client.ts";
+import type { S3Config } from "../../src/storages/s3/config.ts";
+import { change } from "../engine/stack.ts";
+import { engine } from "../engines/require.ts";
+import { addAccount, type S3Server } from "../engines/versitygw/index.ts";
+import { makeFolder, makeMemory, removeFolder, runMemkeep, type Ended } from "../cli/run-memkeep.ts";
+
+const versitygw = await engine("versitygw");
+
+describe.skipIf(versitygw.missing ?? versitygw.existing)("a bucket with rules of its own", () => {
+  let server: S3Server;
+  let folder: string;
+  let database: string;
+  beforeAll(async () => {
+    server = await versitygw.start({ versioning: true });
+    folder = await makeFolder();
+    database = join(folder, "memory.db");
+    makeMemory(database, 200);
+  });
+  afterAll(async () => {
+    await removeFolder(folder);
+    await server?.stop();
+  });
+
+  /** `memkeep` on the bucket, by the owner's keys or others. */
+  function on(config: S3Config, keys: Partial<S3Config> = {}): (...args: string[]) => Promise<Ended> {
+    const { accessKeyId, secretAccessKey } = { ...config, ...keys };
+    return async (...args) => {
+      await writeFile(
+        join(folder, "memkeep.yaml"),
+        `version: 1
+stack: memory
+stores: { memory: { type: sqlite, path: ./memory.db } }
+repositories:
+  bucket: { type: restic, storage: "s3:${server.url}/${config.bucket}/memkeep" }
+`,
+      );
+      const env = {
+        MEMKEEP_PASSWORD: "of the tests",
+        AWS_ACCESS_KEY_ID: accessKeyId!,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey!,
+        AWS_REGION: "us-east-1",
+      };
+      return runMemkeep(args, { cwd: folder, env });
+    };
+  }
+
+  it("append-only keys: backups and restores go on; forget, prune and unlock say what they could not do, and change nothing", async () => {
+    const config = s3Config(server);
+    await using _bucket = await makeBucket(config);
+    const writer = await addAccount(server);
+    const client = await makeClient(config);
+    const objects = `arn:aws:s3:::${config.bucket}/*`;
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: { AWS: [writer.accessKeyId] },
+          Action: ["s3:GetObject", "s3:PutObject"],
+          Resource: objects,
+        },
+        {
+          Effect: "Allow",
+          Principal: { AWS: [writer.accessKeyId] },
+          Action: ["s3:ListBucket"],
+          Resource: `arn:aws:s3:::${config.bucket}`,
+        },
+      ],
+    });
+    await client.send(new PutBucketPolicyCommand({ Bucket: config.bucket, Policy }));
+    client.destroy();
+    const [owner, appending] = [on(config), on(config, writer)];
+    expect(await owner("init")).toMatchObject({ code: 0 });
+
+    const backups: Ended[] = [];
+    for (let run = 0; run < 2; run++) {
+      change(database, `INSERT INTO memories (text) VALUES ('run ${run}')`);
+      backups.push(await appending("backup"));
+    }
+    const doctor = await appending("doctor");
+    const forget = await appending("forget", "--keep-last", "1");
+    const prune = await appending("prune");
+    const unlock = await appending("unlock", "--all");
+    const verified = await appending("verify", "--level", "stored");
+
+    for (const { code, stderr } of backups) expect(code, stderr).toBe(0);
+    expect(backups[1]!.stdout).toContain("s3:DeleteObject");
+    expect(doctor.stdout).toMatch(/can be added to, and nothing can be removed/);
+    for (const { code, stderr } of [forget, prune]) {
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/nothing may be removed there, and so nothing was .*s3:DeleteObject/);
+    }
+    expect(unlock).toMatchObject({ code: 2 });
+    expect(verified.code, verified.stderr).toBe(0);
+    // A key that may remove does what was left to do.
+    expect(await owner("unlock", "--all")).toMatchObject({ code: 0 });
+    expect(await owner("forget", "--keep-last", "1")).toMatchObject({ code: 0 });
+    expect(await owner("prune")).toMatchObject({ code: 0 });
+  });
+
+  it("versions are told by doctor, and prune says that what it removed still takes room", async () => {
+    // It goes with its server: versions cannot be cleared away by names alone.
+    const config = s3Config(server);
+    const client = await makeClient(config);
+    await client.send(new CreateBucketCommand({ Bucket: config.bucket }));
+    await client.send(
+      new PutBucketVersioningCommand({
+        Bucket: config.bucket,
+        VersioningConfiguration: { Status: "Enabled" },
+      }),
+    );
+    const memkeep = on(config);
+    expect(await memkeep("init")).toMatchObject({ code: 0 });
+    expect(await memkeep("backup")).toMatchObject({ code: 0 });
+    change(database, "UPDATE memories SET text = text || hex(randomblob(2000))");
+    expect(await memkeep("backup")).toMatchObject({ code: 0 });
+
+    const doctor = await memkeep("doctor");
+    expect(await memkeep("forget", "--keep-last", "1")).toMatchObject({ code: 0 });
+    const pruned = await memkeep("prune", "--max-unused", "0%");
+
+    expect(doctor.stdout).toMatch(/Versioning is on: what prune removes takes room/);
+    expect(pruned.code, pruned.stderr).toBe(0);
+    expect(pruned.stdout).toMatch(/Versioning is on: what prune removes takes room until a lifecycle rule/);
+    client.destroy();
+  });
+});
