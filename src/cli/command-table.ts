@@ -21,6 +21,7 @@ export interface CommandGroup {
 
 const daily = "Every day:";
 const look = "Look into a snapshot:";
+const stores = "Care for the stores:";
 const care = "Care for a repository:";
 const setUp = "Set up:";
 
@@ -128,6 +129,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "write a snapshot's files into a folder, with checksums",
     group: look,
     load: () => import("./commands/export.ts"),
+  },
+  {
+    name: "maintain",
+    summary: "care for the databases: says what a store offers, does it with --apply",
+    group: stores,
+    load: () => import("./commands/maintain.ts"),
   },
   {
     name: "copy",

@@ -1,7 +1,7 @@
 /** `memkeep backup`: one snapshot of all stores, into every repository. */
 import { ExitCode, MemkeepError } from "../../domain/errors.ts";
-import { nearestName } from "../../domain/nearest.ts";
 import type { Stack } from "../../engine/stack.ts";
+import { chosen } from "../chosen.ts";
 import { collect, type CommandModule, listOption, switchOption, textOption } from "../command.ts";
 import { durationOption } from "../context.ts";
 import { tellNext } from "../next-command.ts";
@@ -105,25 +105,6 @@ function narrowed(
     stores: chosen(stack.stores, stores, "store"),
     repositories: chosen(stack.repositories, repositories, "repository"),
   };
-}
-
-function chosen<T extends { readonly name: string }>(
-  all: readonly T[],
-  names: readonly string[] | undefined,
-  what: string,
-): readonly T[] {
-  if (names === undefined) return all;
-  const known = all.map(({ name }) => name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    const nearest = nearestName(name, known);
-    throw new MemkeepError("USAGE", {
-      tried: `find the ${what} ${name}`,
-      happened: `there is none of that name; known: ${known.join(", ")}`,
-      next: nearest === undefined ? `For a path write ./${name}.` : `Did you mean ${nearest}?`,
-    });
-  }
-  return all.filter(({ name }) => names.includes(name));
 }
 
 /** Commas divide tags in restic's own options, and blanks in lists of them. */

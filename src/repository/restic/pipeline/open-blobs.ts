@@ -46,6 +46,7 @@ export function openBlobs(
       resealer.sealBatch(one, pieces.buffer, places[blob * 4]!);
     }
   });
+  giveLargeBack();
   return { damaged };
 }
 
