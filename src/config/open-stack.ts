@@ -142,6 +142,25 @@ function withOrigin(error: unknown, { origin }: FoundPassword): unknown {
   });
 }
 
+/**
+ * Whether a repository is at its place already. Asked before its password is: only a new one is typed twice. Writes
+ * nothing; a place that cannot be looked at rejects as `StoragePlace.open` does.
+ */
+export async function isMade({ place }: ConfiguredRepository): Promise<boolean> {
+  let storage;
+  try {
+    storage = await place.open();
+  } catch (error) {
+    if (isMemkeepError(error, "STORAGE_MISSING")) return false;
+    throw error;
+  }
+  try {
+    return (await storage.stat("config")) !== undefined;
+  } finally {
+    await storage.close();
+  }
+}
+
 /** Makes a repository where there is none. `REPOSITORY_EXISTS` when there is one. Returns what was made, open. */
 export async function createConfigured(
   repository: ConfiguredRepository,

@@ -1,4 +1,5 @@
 /** Holds what came out against what the manifest says. Equal counts prove nothing: every digest must agree. */
+import { amountText } from "./words.ts";
 import type { CollectionFacts } from "./manifest.ts";
 
 /** Sentences, one a difference; none when everything agrees. */
@@ -12,7 +13,7 @@ export function compareFacts(
     const other = byName.get(facts.name);
     byName.delete(facts.name);
     if (!other) {
-      differences.push(`${facts.name} is missing (${facts.records} records)`);
+      differences.push(`${facts.name} is missing (${amountText(facts.records, "record")})`);
     } else if (other.records !== facts.records) {
       differences.push(`${facts.name} has ${other.records} records, the manifest says ${facts.records}`);
     } else if (other.keyDigest !== facts.keyDigest) {

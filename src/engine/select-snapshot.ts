@@ -1,4 +1,5 @@
 /** Finds the snapshot that somebody means: `latest`, `latest:STACK`, the beginning of an id, or a time. */
+import { amountText } from "../domain/words.ts";
 import { MemkeepError } from "../domain/errors.ts";
 import { nearestName } from "../domain/nearest.ts";
 import type { SnapshotInfo } from "../repository/repository.ts";
@@ -64,7 +65,7 @@ function byId(snapshots: readonly SnapshotInfo[], { text, atMs }: SnapshotQuesti
       happened:
         snapshots.length === 0
           ? "the repository has no snapshots yet"
-          : `none of the repository's ${snapshots.length} snapshots has an id that begins so`,
+          : `none of the repository's ${amountText(snapshots.length, "snapshot")} has an id that begins so`,
       next: "Run `memkeep snapshots` to see what there is.",
     });
   }

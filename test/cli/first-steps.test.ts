@@ -36,12 +36,20 @@ test("without a repository: exit 10, and what to do", async () => {
   expect(ended.stderr).toMatch(/^error: could not open the repository .*\n.*memkeep init/s);
 });
 
-test("init makes one, and refuses to make it twice", async () => {
+test("init makes one; a second time it says that it is there, and what to do next", async () => {
   const ended = await memkeep(["init", ...here]);
   expect(ended.code).toBe(0);
   expect(ended.stdout).toMatch(/made the repository backups/);
   expect(ended.stderr).toMatch(/Keep the password safe.*\nNext: memkeep backup -r .\/backups\n$/s);
-  expect((await memkeep(["init", ...here])).code).toBe(2);
+  const before = await readFile(join(folder, "backups", "config"));
+  const again = await memkeep(["init", ...here]);
+  expect(again).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^✓ the repository backups is there already.*password opens it\n$/s),
+    stderr: "Nothing was changed.\nNext: memkeep status -r ./backups\n",
+  });
+  expect(await readFile(join(folder, "backups", "config"))).toEqual(before);
+  expect((await memkeep(["init", ...here], { MEMKEEP_PASSWORD: "another one" })).code).toBe(12);
 });
 
 test("an empty repository says so", async () => {

@@ -1,5 +1,5 @@
 /** `memkeep init`: makes the repositories that are not there yet. */
-import { ExitCode, MemkeepError, isMemkeepError } from "../../domain/errors.ts";
+import { ExitCode } from "../../domain/errors.ts";
 import type { CommandModule } from "../command.ts";
 import { tellNext } from "../next-command.ts";
 import { refuseNone } from "../open.ts";
@@ -13,43 +13,33 @@ export const command: CommandModule = {
   notes: [
     "The password is read from MEMKEEP_PASSWORD, MEMKEEP_PASSWORD_FILE or MEMKEEP_PASSWORD_COMMAND, from the\nconfiguration, or asked for. Without it nobody can read the repository, not even you: keep it somewhere\nthat does not burn with this machine.",
   ],
-  exits: [],
+  exits: [ExitCode.wrongPassword],
   declare: () => undefined,
   async run(context) {
     const { configuration } = await context.configuration();
     refuseNone(configuration);
-    const { createConfigured } = await import("../../config/open-stack.ts");
-    const access = await context.opening(true);
-    const made: InitReport["repositories"][number][] = [];
-    for (const configured of configuration.repositories) {
-      try {
-        const repository = await createConfigured(configured, access);
-        made.push({
-          name: configured.name,
-          location: repository.location,
-          id: repository.id,
-          result: "made",
-        });
-        await repository.close();
-      } catch (error) {
-        // With several, those that are there already stay; one alone that is there is what the reader must know.
-        if (!isMemkeepError(error, "REPOSITORY_EXISTS") || configuration.repositories.length === 1)
-          throw error;
-        made.push({ name: configured.name, location: "", id: "", result: "was there" });
-      }
+    const { createConfigured, isMade, stackRepositories } = await import("../../config/open-stack.ts");
+    const [forNew, forOld] = [await context.opening(true), await context.opening()];
+    const places = stackRepositories(configuration, forOld);
+    const repositories: InitReport["repositories"][number][] = [];
+    for (const [index, configured] of configuration.repositories.entries()) {
+      const there = await isMade(configured);
+      // Opening one that is there shows that the password fits: what is told to be ready is.
+      const repository = there ? await places[index]!.open() : await createConfigured(configured, forNew);
+      const { location, id } = repository;
+      repositories.push({ name: configured.name, location, id, result: there ? "was there" : "made" });
+      await repository.close();
     }
-    if (made.every(({ result }) => result === "was there")) {
-      throw new MemkeepError("REPOSITORY_EXISTS", {
-        tried: "make the repositories of the configuration",
-        happened: "all of them are there already",
-        next: "Use them as they are: `memkeep backup`.",
-      });
+    context.reporter.show("report", { repositories }, initView);
+    if (repositories.some(({ result }) => result === "made")) {
+      context.reporter.note(
+        "Keep the password safe, away from this machine: without it nobody can read the repository.",
+      );
+      tellNext(context, "backup");
+    } else {
+      context.reporter.note("Nothing was changed.");
+      tellNext(context, "status");
     }
-    context.reporter.show("report", { repositories: made }, initView);
-    context.reporter.note(
-      "Keep the password safe, away from this machine: without it nobody can read the repository.",
-    );
-    tellNext(context, "backup");
     return ExitCode.done;
   },
 };

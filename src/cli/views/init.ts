@@ -16,7 +16,7 @@ export function initView({ repositories }: InitReport, style: Style): string {
     .map(({ name, location, id, result }) =>
       result === "made"
         ? `${style.good(style.signs.good)} made the repository ${printable(name)} at ${printable(location)} (${id.slice(0, 8)})`
-        : `${style.signs.none} ${printable(name)} was there already`,
+        : `${style.good(style.signs.good)} the repository ${printable(name)} is there already at ${printable(location)} (${id.slice(0, 8)}), and the password opens it`,
     )
     .join("\n");
 }

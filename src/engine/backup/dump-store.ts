@@ -1,4 +1,5 @@
 /** Dumps one open view into the snapshot and gives the store's part of the manifest. */
+import { amountText } from "../../domain/words.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { DumpFile, StoreManifest } from "../../domain/manifest.ts";
 import type { Observer } from "../../domain/observer.ts";
@@ -63,7 +64,7 @@ export function refuseSuddenlyEmpty(
   if (recordsNow > 0 || recordsBefore === 0) return;
   throw new MemkeepError("STORE_EMPTY", {
     tried: `back up ${name}`,
-    happened: `it is empty, and had ${recordsBefore} records at its last snapshot (${before!.view.instant})`,
+    happened: `it is empty, and had ${amountText(recordsBefore, "record")} at its last snapshot (${before!.view.instant})`,
     next: "If that is right, run the backup with --allow-empty. If not, `memkeep restore latest` shows what would come back.",
   });
 }

@@ -1,6 +1,6 @@
 /** What a backup would do, decided from facts alone. */
 import { ageText, durationText } from "../../domain/words.ts";
-import { behindText, findBehind } from "../copy/behind.ts";
+import { behindText, catchUpCommand, findBehind } from "../copy/behind.ts";
 import type { SnapshotInfo } from "../../repository/repository.ts";
 
 export interface BackupFacts {
@@ -67,7 +67,11 @@ export function planBackup(facts: BackupFacts, choice: BackupChoice): BackupPlan
       newest,
     };
   });
-  warnings.push(...findBehind(facts.repositories, facts.stack).map(behindText));
+  warnings.push(
+    ...findBehind(facts.repositories, facts.stack).map(
+      (behind) => `${behindText(behind)}: memkeep ${catchUpCommand(behind)}`,
+    ),
+  );
   return { stack: facts.stack, stores: facts.stores, repositories, warnings };
 }
 

@@ -37,7 +37,12 @@ export function findBehind(
   });
 }
 
-/** `offsite lacks 3 snapshots that local has: memkeep copy --from local --to offsite` */
+/** `offsite lacks 3 snapshots that local has` */
 export function behindText({ name, lacks, from }: Behind): string {
-  return `${name} lacks ${amountText(lacks, "snapshot")} that ${from} has: memkeep copy --from ${from} --to ${name}`;
+  return `${name} lacks ${amountText(lacks, "snapshot")} that ${from} has`;
+}
+
+/** What brings it up to date: the words after `memkeep`. Names of repositories need no quotes. */
+export function catchUpCommand({ name, from }: Behind): string {
+  return `copy --from ${from} --to ${name}`;
 }

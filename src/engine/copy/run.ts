@@ -1,4 +1,5 @@
 /** Brings a repository up to date with another one. Proofs are not copied: each repository is proven itself. */
+import { amountText } from "../../domain/words.ts";
 import { reasonOf } from "../../domain/errors.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { Surroundings } from "../stack.ts";
@@ -36,7 +37,7 @@ export async function copy(
   if (options.dryRun) return { kind: "planned", plan };
   // Those that were named are all there is to judge.
   if (options.names.length > 0) failed.length = 0;
-  observer.step("copy", `copying ${plan.copy.length} snapshots to ${to.location}`);
+  observer.step("copy", `copying ${amountText(plan.copy.length, "snapshot")} to ${to.location}`);
   const ids = plan.copy.map(({ id }) => id);
   const { snapshots, addedBytes } = await to.copyFrom(from, ids, (done) =>
     observer.progress("copy", done, ids.length, "records"),

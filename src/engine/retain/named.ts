@@ -1,4 +1,5 @@
 /** Forgets snapshots that a person names, damaged ones too: those no rule can judge, and nothing else gets rid of them. */
+import { amountText } from "../../domain/words.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { Repository, SnapshotInfo } from "../../repository/repository.ts";
 import { selectSnapshot } from "../select-snapshot.ts";
@@ -35,7 +36,7 @@ export async function forgetNamed(
   }
   if (!options.force) await refuseTheLast(repository, snapshots, removed, surroundings.clock.now());
   if (!options.dryRun) {
-    surroundings.observer.step("retention", `forgetting ${removed.size} snapshots`);
+    surroundings.observer.step("retention", `forgetting ${amountText(removed.size, "snapshot")}`);
     await repository.forget([...removed.keys()]);
   }
   return {
@@ -77,7 +78,7 @@ async function refuseTheLast(
     if (!isOnly && (guard === undefined || !proofs.some((proof) => proof.ok && proof.snapshot === guard)))
       continue;
     throw new MemkeepError("USAGE", {
-      tried: `forget ${removed.size} snapshots`,
+      tried: `forget ${amountText(removed.size, "snapshot")}`,
       happened: isOnly
         ? `the stack ${stack} would have none left`
         : `${guard!.slice(0, 8)} is the newest of the stack ${stack} that was verified`,

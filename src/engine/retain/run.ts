@@ -1,4 +1,5 @@
 /** Removes the snapshots that the rules do not keep. The data goes with the next prune. */
+import { amountText, countText } from "../../domain/words.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { Surroundings } from "../stack.ts";
@@ -29,14 +30,17 @@ export async function retain(
   const gone = plan.guarded.find((id) => !there.has(id));
   if (gone !== undefined && plan.remove.length > 0) {
     throw new MemkeepError("PLAN_STALE", {
-      tried: `forget ${plan.remove.length} snapshots`,
+      tried: `forget ${amountText(plan.remove.length, "snapshot")}`,
       happened: `snapshot ${gone.slice(0, 8)}, which the plan keeps in their place, is gone`,
       next: "Run the command again: it makes a new plan.",
     });
   }
   const remove = plan.remove.filter((id) => there.has(id));
   if (remove.length > 0) {
-    surroundings.observer.step("retention", `forgetting ${remove.length} of ${there.size} snapshots`);
+    surroundings.observer.step(
+      "retention",
+      `forgetting ${countText(remove.length)} of ${amountText(there.size, "snapshot")}`,
+    );
     await repository.forget(remove);
   }
   const nothing = plan.refused !== undefined;

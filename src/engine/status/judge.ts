@@ -1,5 +1,6 @@
 /** The verdict on a stack, from facts alone: is there a recovery point, is it young, is it whole, is it proven. */
 import { ageText, timeText } from "../../domain/words.ts";
+import { type Behind, catchUpCommand, findBehind } from "../copy/behind.ts";
 import type { Proof } from "../../repository/repository.ts";
 import type { RepositoryFacts, StatusFacts } from "./facts.ts";
 import { isGood, onlyStack, type Point, pointsOf, pointStatus, provenStatus } from "./points.ts";
@@ -29,8 +30,12 @@ export function judgeStatus(facts: StatusFacts): StatusReport {
   const newest = points[0];
   const proven = points.find(isGood);
   const stores = storesOf(facts, points);
+  const behind = findBehind(
+    facts.repositories.filter((repository) => repository.reached),
+    stack,
+  );
   const problems = [
-    ...repositoryProblems(facts, perRepository),
+    ...repositoryProblems(facts.repositories, behind),
     ...pointProblems(facts, points, newest, stores),
   ];
   const state = stateOf(facts, newest, proven, stores, problems);
@@ -42,10 +47,15 @@ export function judgeStatus(facts: StatusFacts): StatusReport {
     proven: provenStatus(proven, facts.nowMs),
     stores,
     repositories: perRepository.map(({ repository, points: own }) =>
-      repositoryStatus(repository, own, facts.nowMs),
+      repositoryStatus(
+        repository,
+        own,
+        behind.find(({ name }) => name === repository.name),
+        facts.nowMs,
+      ),
     ),
     problems,
-    next: nextSteps(state, newest, facts),
+    next: nextSteps(state, newest, behind, facts),
   };
 }
 
@@ -127,7 +137,12 @@ const levelWords: Readonly<Record<Proof["level"], string>> = {
   restored: "restored in a drill and compared",
 };
 
-function nextSteps(state: StatusState, newest: Point | undefined, { repositories }: StatusFacts): NextStep[] {
+function nextSteps(
+  state: StatusState,
+  newest: Point | undefined,
+  behind: readonly Behind[],
+  { repositories }: StatusFacts,
+): NextStep[] {
   const steps: NextStep[] = [];
   for (const repository of repositories) {
     if (repository.reached) continue;
@@ -145,18 +160,30 @@ function nextSteps(state: StatusState, newest: Point | undefined, { repositories
   if (state === "unproven" && newest) {
     steps.push({ text: "prove that it restores", command: `verify ${newest.info.id.slice(0, 8)}` });
   }
+  for (const lag of behind) {
+    steps.push({ text: `bring ${lag.name} up to date with ${lag.from}`, command: catchUpCommand(lag) });
+  }
   return steps;
 }
 
 function repositoryStatus(
   repository: RepositoryFacts,
   points: readonly Point[],
+  lag: Behind | undefined,
   nowMs: number,
 ): RepositoryStatus {
   const { name } = repository;
   if (!repository.reached) {
     const { code, message } = repository.error;
-    return { name, location: null, snapshots: 0, newest: null, proven: null, error: { code, text: message } };
+    return {
+      name,
+      location: null,
+      snapshots: 0,
+      newest: null,
+      proven: null,
+      behind: null,
+      error: { code, text: message },
+    };
   }
   return {
     name,
@@ -164,6 +191,7 @@ function repositoryStatus(
     snapshots: points.length,
     newest: pointStatus(points[0], nowMs),
     proven: provenStatus(points.find(isGood), nowMs),
+    behind: lag ? { snapshots: lag.lacks, from: lag.from } : null,
     error: null,
   };
 }

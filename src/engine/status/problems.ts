@@ -1,5 +1,6 @@
 /** What needs attention, in sentences. */
 import { ageText, durationText, timeText } from "../../domain/words.ts";
+import { type Behind, behindText } from "../copy/behind.ts";
 import type { RepositoryFacts, StatusFacts } from "./facts.ts";
 import type { Point } from "./points.ts";
 import type { StatusProblem, StoreStatus } from "./report.ts";
@@ -9,11 +10,10 @@ const clockSlackMs = 5 * 60_000;
 
 /** Of each repository: not reached, damaged, locked, behind the others. */
 export function repositoryProblems(
-  { nowMs, maxAgeMs }: StatusFacts,
-  all: readonly { readonly repository: RepositoryFacts; readonly points: readonly Point[] }[],
+  repositories: readonly RepositoryFacts[],
+  behind: readonly Behind[],
 ): StatusProblem[] {
-  const newestMs = Math.max(...all.map(({ points }) => points[0]?.info.timeMs ?? Number.NEGATIVE_INFINITY));
-  return all.flatMap(({ repository, points }): StatusProblem[] => {
+  return repositories.flatMap((repository): StatusProblem[] => {
     const { name } = repository;
     if (!repository.reached) return [warning(`${name}: ${repository.error.message}`)];
     const problems = repository.unreadable.map((text) => warning(`${name}: ${text}`));
@@ -22,13 +22,7 @@ export function repositoryProblems(
         problems.push(warning(`${name}: a lock of ${hostname} since ${time} is left over; memkeep unlock`));
       }
     }
-    const own = points[0];
-    // Only where another one is ahead: what all lack is told once.
-    if (own === undefined && newestMs > Number.NEGATIVE_INFINITY) {
-      problems.push(warning(`${name} has no recovery point of this stack`));
-    } else if (own !== undefined && own.info.timeMs < newestMs && nowMs - own.info.timeMs > maxAgeMs) {
-      problems.push(warning(`${name} lags behind: its newest is of ${timeText(own.info.timeMs)}`));
-    }
+    problems.push(...behind.filter((lag) => lag.name === name).map((lag) => warning(behindText(lag))));
     return problems;
   });
 }

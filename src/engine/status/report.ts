@@ -45,6 +45,8 @@ export interface RepositoryStatus {
   readonly newest: PointStatus | null;
   /** The newest recovery point that was proven good here. */
   readonly proven: ProvenStatus | null;
+  /** How many recovery points another one has that are newer than its newest; null when it lags behind none. */
+  readonly behind: { readonly snapshots: number; readonly from: string } | null;
   readonly error: { readonly code: string; readonly text: string } | null;
 }
 

@@ -1,4 +1,5 @@
 /** Writes the dump files of a view, and takes their facts from the archive as it passes. */
+import { amountText, countText } from "../../domain/words.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { CollectionFacts } from "../../domain/manifest.ts";
 import type { DumpFacts, DumpSink } from "../store.ts";
@@ -121,7 +122,7 @@ function checkCounts(
     if (found === records) continue;
     throw new MemkeepError("DUMP_INCOMPLETE", {
       tried: `dump ${name}`,
-      happened: `${collection} has ${records} records, and ${found} are in the dump`,
+      happened: `${collection} has ${amountText(records, "record")}, and ${countText(found)} are in the dump`,
     });
   }
 }

@@ -2,6 +2,7 @@
  * The dump of a view: a spool copy, streamed into the repository while two threads open and check it. It counts only
  * when SQLite's checks pass and its counts are those of the live view (law 3).
  */
+import { amountText, countText } from "../../domain/words.ts";
 import type { FileHandle } from "node:fs/promises";
 import { open, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -154,7 +155,7 @@ function requireSameCounts(
   throw new MemkeepError("DUMP_INCOMPLETE", {
     tried: `copy ${source}`,
     happened: first
-      ? `the table ${first.name} has ${first.records} rows, its copy ${inCopy.get(first.name) ?? "is missing"}`
+      ? `the table ${first.name} has ${amountText(first.records, "row")}, its copy ${inCopy.get(first.name) ?? "is missing"}`
       : `the database has ${live.length} tables, its copy ${copied.length}`,
     next: "Check the disk that holds the spool folder, then run the backup again.",
   });
@@ -166,8 +167,10 @@ function checkWarnings(integrity: Integrity, foreignKeys: ForeignKeys, catalog: 
     ...integrity.unchecked.map(
       (text) => `not checked, since something of the application is missing here: ${text}`,
     ),
-    ...foreignKeys.violations.map(
-      ({ table, rows }) => `${rows} rows of ${table} refer to rows that do not exist`,
+    ...foreignKeys.violations.map(({ table, rows }) =>
+      rows === 1
+        ? `1 row of ${table} refers to a row that does not exist`
+        : `${countText(rows)} rows of ${table} refer to rows that do not exist`,
     ),
   ];
   if (foreignKeys.problem) warnings.push(`foreign keys were not checked: ${foreignKeys.problem}`);

@@ -1,4 +1,5 @@
 /** Maintenance that changes the database file, each task on a connection of its own that may write. */
+import { sizeText } from "../../domain/words.ts";
 import { DatabaseSync } from "node:sqlite";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { MaintenanceTask } from "../store.ts";
@@ -77,6 +78,6 @@ async function vacuum(config: SqliteConfig): Promise<string> {
     // In WAL mode the file shrinks with the next checkpoint; a reader in the way only puts that off.
     db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     const after = (await sizeOf(path)) ?? 0;
-    return `${before - after} bytes were given back`;
+    return `${sizeText(before - after)} were given back`;
   });
 }

@@ -1,4 +1,5 @@
 /** What a restore would do. Nothing is changed to find out, except that a killed restore's leftovers are put right first. */
+import { sizeText } from "../../domain/words.ts";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -158,7 +159,7 @@ export async function obstaclesTo(
   if (lacks(room, wanted.file.sizeBytes)) {
     hinder(
       "SPACE_LOW",
-      `the disk has ${room.freeBytes} bytes free; ${wanted.file.sizeBytes} are needed and ${room.reserveBytes} must stay free`,
+      `the disk has ${sizeText(room.freeBytes)} free; ${sizeText(wanted.file.sizeBytes)} are needed and ${sizeText(room.reserveBytes)} must stay free`,
     );
   }
   const { programs } = isInPlace ? await programsUsing(destination) : { programs: [] };
@@ -215,7 +216,7 @@ function actionsOf(
   using: OpenFiles | undefined,
 ): string[] {
   const { database, staged, previous } = names;
-  const bytes = `${source.file.sizeBytes} bytes`;
+  const bytes = sizeText(source.file.sizeBytes);
   if (options.target.kind !== "in-place")
     return [`write the database to ${database} (${bytes}) and check it`];
   const actions = [
@@ -224,7 +225,7 @@ function actionsOf(
   if (sizeNow === undefined) actions.push(`rename it to ${database}, where nothing is now`);
   else {
     actions.push(
-      `replace ${database} (${sizeNow} bytes) by it in one step; its -wal, -shm and -journal go with the old file`,
+      `replace ${database} (${sizeText(sizeNow)}) by it in one step; its -wal, -shm and -journal go with the old file`,
       `keep the old database in ${previous} until the next restore has succeeded`,
     );
   }

@@ -1,4 +1,5 @@
 /** Room on disks. A backup that fills the disk its database lives on does more harm than no backup. */
+import { sizeText } from "../../domain/words.ts";
 import { statfs } from "node:fs/promises";
 import { MemkeepError } from "../../domain/errors.ts";
 import { type SqliteConfig, reserveFor } from "./config.ts";
@@ -35,7 +36,7 @@ export async function requireRoom(
 export function spaceLow(room: Room, neededBytes: number, folder: string, tried: string): MemkeepError {
   return new MemkeepError("SPACE_LOW", {
     tried,
-    happened: `${folder} has ${room.freeBytes} bytes free; ${neededBytes} are needed and ${room.reserveBytes} must stay free`,
+    happened: `${folder} has ${sizeText(room.freeBytes)} free; ${sizeText(neededBytes)} are needed and ${sizeText(room.reserveBytes)} must stay free`,
     next: "Free space there, use another disk for the spool folder, or set the store's `reserve` lower.",
     details: { folder, neededBytes, ...room },
   });

@@ -1,4 +1,5 @@
 /** Packs against the index: is each there, of the right size, and (with data) what its name, header and blobs say? */
+import { amountText, countText } from "../../../domain/words.ts";
 import { reasonOf } from "../../../domain/errors.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { PackContents } from "../index/pack-contents.ts";
@@ -44,7 +45,11 @@ export async function checkPacks(
   for await (const { pack, bad, faults } of verifyIndexed(premises, index, contents, sound)) {
     readBytes += sizes.get(pack)!;
     const blobs =
-      bad.length > 0 ? [`${bad.length} of its ${contents.entriesOf(pack).length} blobs are damaged`] : [];
+      bad.length > 0
+        ? [
+            `${countText(bad.length)} of its ${amountText(contents.entriesOf(pack).length, "blob")} ${bad.length === 1 ? "is" : "are"} damaged`,
+          ]
+        : [];
     for (const text of [...faults, ...blobs]) damage.addPack(pack, text, bad);
   }
   for await (const verified of verifyPacks(premises, unindexed)) {
@@ -70,7 +75,7 @@ async function checkOutline(
 ): Promise<boolean> {
   const entries = contents.entriesOf(pack);
   if (sizeBytes === undefined) {
-    damage.addPack(pack, `is missing, with ${entries.length} blobs`, entries);
+    damage.addPack(pack, `is missing, with ${amountText(entries.length, "blob")}`, entries);
     return false;
   }
   const expected = contents.fileBytes(pack);
@@ -102,7 +107,9 @@ export function tellUnindexed(packs: CheckedPacks): string[] {
   const notes: string[] = [];
   if (packs.unindexed.length > 0) {
     notes.push(
-      `${packs.unindexed.length} packs are in no index, as an interrupted run leaves them; \`memkeep prune\` removes them`,
+      packs.unindexed.length === 1
+        ? "1 pack is in no index, as an interrupted run leaves it; `memkeep prune` removes it"
+        : `${countText(packs.unindexed.length)} packs are in no index, as an interrupted run leaves them; \`memkeep prune\` removes them`,
     );
   }
   for (const id of packs.damagedUnindexed) notes.push(`${packName(id)}, which is in no index, is damaged`);
