@@ -45,14 +45,13 @@ export class TestServer implements AsyncDisposable {
     return schema.parse({ url: this.url, graph, ...settings });
   }
 
-  async context(): Promise<StoreContext> {
-    const { signal } = new AbortController();
+  async context(signal: StoreContext["signal"] = new AbortController().signal): Promise<StoreContext> {
     const spoolFolder = await mkdtemp(join(this.#folder, "spool-"));
     return { name: "memory", clock: systemClock, observer: silentObserver, spoolFolder, signal };
   }
 
-  async connect(graph: string, settings: Settings = {}): Promise<Store> {
-    return falkordb.connect(this.config(graph, settings), await this.context());
+  async connect(graph: string, settings: Settings = {}, signal?: StoreContext["signal"]): Promise<Store> {
+    return falkordb.connect(this.config(graph, settings), await this.context(signal));
   }
 
   async dump(graph: string, settings: Settings = {}): Promise<TakenDump> {

@@ -82,30 +82,14 @@ export class Session implements AsyncDisposable {
     return Number(value ?? 0n);
   }
 
-  /**
-   * Commands that take effect together, or not at all: `STORE_CHANGED` when one of the `needed` keys is missing. (Redis
-   * does not take back what was done before a command that fails, so nothing may be left that can.)
-   */
-  async transaction(
-    needed: readonly Uint8Array[],
-    commands: readonly (readonly (string | Uint8Array)[])[],
-  ): Promise<void> {
-    const isDone = await this.#with(async (connection) => {
-      await connection.command("WATCH", ...needed);
-      if (Number(await connection.command("EXISTS", ...needed)) !== needed.length) {
-        await connection.command("UNWATCH");
-        return false;
-      }
-      await connection.command("MULTI");
-      for (const command of commands) await connection.command(...command);
-      return (await connection.command("EXEC")) !== null;
-    });
-    if (isDone) return;
-    throw new MemkeepError("STORE_CHANGED", {
-      tried: "put a restored graph into place",
-      happened: "the graph beside has vanished, or was changed by somebody else",
-      next: "Nothing was replaced. Run the restore again.",
-    });
+  /** A connection of one's own; whoever asked for it closes it. */
+  dedicated(): Promise<Connection> {
+    return this.#again(() => Connection.open(this.#config, this.#signal));
+  }
+
+  /** After how long without a byte a connection counts as dead. */
+  get idleMs(): number {
+    return this.#config.timeout;
   }
 
   /** Read before anything else; obeyed by all reading. */
@@ -152,7 +136,10 @@ export class Session implements AsyncDisposable {
   }
 
   async #with<Result>(use: (connection: Connection) => Promise<Result>): Promise<Result> {
-    const connection = this.#idle.pop() ?? (await Connection.open(this.#config, this.#signal));
+    let connection = this.#idle.pop();
+    // One that was idle for long may have been closed.
+    while (connection?.isUsable === false) connection = this.#idle.pop();
+    connection ??= await Connection.open(this.#config, this.#signal);
     try {
       return await use(connection);
     } finally {

@@ -8,7 +8,7 @@ import type { Session } from "./client.ts";
 import { dumpedFacts } from "../graph/dumped-records.ts";
 import type { GraphRead } from "./read-graph.ts";
 import type { KeyRule } from "../graph/records.ts";
-import { readDump } from "./restore.ts";
+import { readDump } from "./dumped-store.ts";
 import { readSchema } from "./schema.ts";
 import type { GraphSchema } from "./schema.ts";
 import { readLibraries } from "./server.ts";

@@ -21,7 +21,8 @@ import { maintenanceTasks } from "./maintain.ts";
 import { probeStore } from "./probe.ts";
 import { ServerError } from "./resp.ts";
 import type { Reply } from "./resp.ts";
-import { planRestore, stageRestore } from "./restore.ts";
+import { prepareRestore } from "./restore-plan.ts";
+import { stageRestore } from "./restore.ts";
 import { serverFacts } from "./server.ts";
 import { openView } from "./view.ts";
 
@@ -69,7 +70,7 @@ class FalkorDBStore implements Store {
   async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
     refuseMerge("falkordb", options);
     refuseParts("falkordb", options);
-    return planRestore(source, options, this.#targetOf(options));
+    return (await prepareRestore(source, options, this.#targetOf(options))).plan;
   }
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {

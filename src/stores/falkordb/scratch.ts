@@ -8,7 +8,7 @@ import type { Session } from "./client.ts";
 
 export const scratchPrefix = "memkeep-scratch-";
 /** Renewed while the graph is in use. */
-const lifetimeMs = 60 * 60 * 1000;
+export const lifetimeMs = 60 * 60 * 1000;
 
 export function scratchName(): Buffer {
   return Buffer.from(`${scratchPrefix}${randomBytes(8).toString("hex")}`);

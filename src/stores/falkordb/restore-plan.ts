@@ -1,0 +1,154 @@
+/** What a restore would do. Its `basis` is everything that the target holds: counts, digests, schema. */
+import { createHash } from "node:crypto";
+import { isMemkeepError, reasonOf } from "../../domain/errors.ts";
+import type { CollectionFacts } from "../../domain/manifest.ts";
+import type { KeyRule } from "../graph/records.ts";
+import type { DumpSource, RestoreOptions, RestorePlan, StoreContext } from "../store.ts";
+import type { Session } from "./client.ts";
+import { graphNames } from "./config.ts";
+import type { FalkorDBConfig } from "./config.ts";
+import { readDump } from "./dumped-store.ts";
+import type { DumpedStore } from "./dumped-store.ts";
+import { readGraph } from "./read-graph.ts";
+import { readSchema } from "./schema.ts";
+import { readLibraries } from "./server.ts";
+
+export interface RestoreParts {
+  readonly session: Session;
+  readonly config: FalkorDBConfig;
+  readonly context: StoreContext;
+}
+
+/** Where each graph of the dump goes: on the configured server, or the one of an `into` target. */
+export function targets(
+  config: FalkorDBConfig,
+  options: RestoreOptions,
+  dump: DumpedStore,
+): readonly string[] {
+  if (options.target.kind === "scratch") return dump.graphs.map(() => "");
+  const names = graphNames(config);
+  if (options.target.kind === "into") {
+    const [name] = names;
+    return dump.graphs.length === 1 ? [name!] : dump.graphs.map(({ prefix }) => `${name!}${prefix}`);
+  }
+  if (dump.graphs.length === 1) return [names[0]!];
+  return dump.graphs.map(({ prefix }) => prefix);
+}
+
+/** A plan, and a digest of what each target holds that is to be replaced. */
+export interface PreparedRestore {
+  readonly plan: RestorePlan;
+  readonly held: ReadonlyMap<string, string>;
+}
+
+export async function prepareRestore(
+  source: DumpSource,
+  options: RestoreOptions,
+  parts: RestoreParts,
+): Promise<PreparedRestore> {
+  const { session, config } = parts;
+  const server = new URL(config.url).host;
+  let dump: DumpedStore;
+  try {
+    dump = await readDump(source);
+  } catch (error) {
+    if (!isMemkeepError(error, "DUMP_DAMAGED")) throw error;
+    const obstacles = [{ text: reasonOf(error), overridable: false }];
+    const nothing = { actions: [], obstacles, changes: [], replacesData: false, basis: "damaged" };
+    return { plan: { destination: server, ...nothing }, held: new Map() };
+  }
+  const names = targets(config, options, dump);
+  const actions: string[] = [];
+  const obstacles: { text: string; overridable: boolean }[] = [];
+  const now = new Map<string, number>();
+  const held = new Map<string, string>();
+  const basis = createHash("sha256").update(JSON.stringify([options.target, names]));
+  for (const [index, { prefix, nodes, edges }] of dump.graphs.entries()) {
+    const name = names[index]!;
+    actions.push(
+      `Write ${nodes.records} nodes and ${edges.records} edges into a new graph beside, and compare it.`,
+    );
+    if (name === "") continue;
+    const type = String(await session.ask("TYPE", name));
+    basis.update(`${name} ${type}`);
+    if (type === "none") {
+      actions.push(`Name it ${JSON.stringify(name)}.`);
+    } else if (type === "graphdata") {
+      const facts = await currentFacts(name, parts);
+      for (const fact of facts) now.set(prefix + fact.name, fact.records);
+      held.set(name, await contentsDigest(name, facts, session));
+      basis.update(held.get(name)!);
+      actions.push(`Rename it over the graph ${JSON.stringify(name)}.`);
+    } else {
+      obstacles.push({
+        text: `the key ${JSON.stringify(name)} holds something that is no graph`,
+        overridable: false,
+      });
+    }
+  }
+  const present = new Map((await readLibraries(session))?.map(({ name, code }) => [name, code]));
+  for (const { name, code } of dump.libraries) {
+    const found = present.get(name);
+    if (found === undefined) actions.push(`Load the function library ${JSON.stringify(name)}.`);
+    else if (found !== code) {
+      obstacles.push({
+        text: `the server has another function library ${JSON.stringify(name)}, which stays`,
+        overridable: true,
+      });
+    }
+  }
+  const then = new Map(source.manifest.collections.map(({ name, records }) => [name, records]));
+  const plan = {
+    destination:
+      names[0] === "" ? `scratch on ${server}` : names.map((name) => `${server}/${name}`).join(", "),
+    actions,
+    obstacles,
+    changes: [...new Set([...now.keys(), ...then.keys()])].map((collection) => ({
+      collection,
+      recordsNow: now.get(collection),
+      recordsThen: then.get(collection),
+    })),
+    replacesData: held.size > 0,
+    basis: basis.digest("hex"),
+  };
+  return { plan, held };
+}
+
+/** Names everything that a graph holds: equal digests, equal graphs. */
+export async function heldBy(graph: string | Uint8Array, parts: RestoreParts): Promise<string> {
+  return await contentsDigest(graph, await currentFacts(graph, parts), parts.session);
+}
+
+async function contentsDigest(
+  graph: string | Uint8Array,
+  facts: readonly CollectionFacts[],
+  session: Session,
+): Promise<string> {
+  const { schema } = await readSchema(session, Buffer.from(graph));
+  return createHash("sha256")
+    .update(JSON.stringify([facts, schema]))
+    .digest("hex");
+}
+
+/** Counts and digests of a graph as it is now. */
+export async function currentFacts(
+  graph: string | Uint8Array,
+  { session, config, context }: RestoreParts,
+  rule: KeyRule = config,
+  isStill = false,
+): Promise<readonly CollectionFacts[]> {
+  await using read = await readGraph({
+    session,
+    graph: Buffer.from(graph),
+    limits: await session.limits(),
+    connections: config.connections,
+    signal: context.signal,
+    isStill,
+    rule,
+    folder: context.spoolFolder,
+    stem: `falkordb-facts-${process.pid}-${spoolNumber++}`,
+    keep: "facts",
+  });
+  return read.facts;
+}
+let spoolNumber = 0;
