@@ -3,8 +3,11 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { once } from "node:events";
 
-/** What becomes of bytes that a client sends: they pass; they never arrive; they arrive, and the answer never comes back. */
-export type Fate = "pass" | "lost" | "unanswered";
+/**
+ * What becomes of bytes that a client sends: they pass; they never arrive; they arrive, and the answer never comes back; they
+ * arrive when `deliverLate` is called, long after the connection has broken; or somebody else answers.
+ */
+export type Fate = "pass" | "lost" | "unanswered" | "late" | { readonly answer: string };
 
 export interface Faults {
   /** Bytes from the server after which a connection is reset: the first number for the first connection, and so on. */
@@ -16,6 +19,7 @@ export class Proxy implements AsyncDisposable {
   readonly url: string;
   /** Connections that were reset. */
   resets = 0;
+  readonly #late: (() => Promise<void>)[] = [];
   readonly #close: () => Promise<void>;
 
   private constructor(port: number, close: () => Promise<void>) {
@@ -30,6 +34,7 @@ export class Proxy implements AsyncDisposable {
       const upstream = connect(Number(port), "127.0.0.1");
       let left = cuts.shift() ?? Infinity;
       let isMute = false;
+      const end = (): void => void upstream.destroy();
       const reset = (): void => {
         if (!client.destroyed) proxy.resets++;
         client.resetAndDestroy();
@@ -44,6 +49,19 @@ export class Proxy implements AsyncDisposable {
         for await (const bytes of client as AsyncIterable<Buffer>) {
           const fate = await request(bytes);
           if (fate === "lost") return reset();
+          if (typeof fate === "object") {
+            client.write(fate.answer);
+            continue;
+          }
+          if (fate === "late") {
+            client.off("close", end).resetAndDestroy();
+            proxy.#late.push(async () => {
+              upstream.write(bytes);
+              await once(upstream, "data");
+              upstream.destroy();
+            });
+            return;
+          }
           isMute = fate === "unanswered";
           upstream.write(bytes);
         }
@@ -54,7 +72,7 @@ export class Proxy implements AsyncDisposable {
         sockets.add(socket);
         socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
       }
-      client.on("close", () => upstream.destroy());
+      client.on("close", end);
       upstream.on("close", () => client.destroy());
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -64,6 +82,12 @@ export class Proxy implements AsyncDisposable {
       await once(server, "close");
     });
     return proxy;
+  }
+
+  /** Now arrives what was late. Resolves when the server has answered it. */
+  async deliverLate(): Promise<number> {
+    for (const deliver of this.#late) await deliver();
+    return this.#late.length;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

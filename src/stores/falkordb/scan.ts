@@ -35,6 +35,8 @@ interface Range {
   readonly high: number;
 }
 
+type EdgeTaker = (edges: readonly GraphEdge[]) => Promise<void> | undefined;
+
 export class GraphScan {
   readonly #parts: ScanParts;
   readonly #nodeColumns = new Map<string, ExactColumn>();
@@ -63,98 +65,97 @@ export class GraphScan {
     condition?: string,
   ): Promise<void> {
     let width = Math.min(firstWidth, this.#parts.limits.resultRows);
-    await this.#eachRange(
-      () => width,
-      async ({ low, high }) => {
-        const more = condition === undefined ? "" : ` AND ${condition}`;
-        const query = `MATCH (n) WHERE id(n) >= $a AND id(n) < $b${more} RETURN n`;
-        const page = await this.#page("n", query, { a: low, b: high }, (decoder, reader) =>
-          decoder.node(reader),
-        );
-        const fits = Math.floor((width * pageBytes) / Math.max(1, page.printedBytes));
-        width = Math.max(1, Math.min(fits, width * 2, this.#parts.limits.resultRows, widestPage));
-        await onPage(page.rows);
-      },
-    );
+    const more = condition === undefined ? "" : ` AND ${condition}`;
+    const query = `MATCH (n) WHERE id(n) >= $a AND id(n) < $b${more} RETURN n`;
+    const read = async ({ low, high }: Range): Promise<void> => {
+      const page = await unlessTooMuch(() =>
+        this.#page("n", query, { a: low, b: high }, (decoder, reader) => decoder.node(reader)),
+      );
+      if ("tooMuch" in page) {
+        if (high - low < 2) throw page.tooMuch;
+        for (const half of halves({ low, high })) await read(half);
+        return;
+      }
+      const fits = Math.floor((width * pageBytes) / Math.max(1, page.printedBytes));
+      width = Math.max(1, Math.min(fits, width * 2, this.#parts.limits.resultRows, widestPage));
+      await onPage(page.rows);
+    };
+    await this.#eachRange(() => width, read);
   }
 
-  /** Every edge, by the id of the node where it begins. */
-  async edges(onPage: (edges: readonly GraphEdge[]) => Promise<void> | undefined): Promise<void> {
+  /** Every edge, once, by the id of the node where it begins. */
+  async edges(onPage: EdgeTaker): Promise<void> {
     let width = 1024;
-    const most = Math.min(edgesPerPage, this.#parts.limits.resultRows);
     await this.#eachRange(
       () => width,
       async (range) => {
-        const found = await this.#countEdges(edgesFrom, { a: range.low, b: range.high });
-        if (found < most / 2) width = Math.min(width * 2, widestPage);
-        await this.#edgesOf(range, found, most, onPage);
-        if (found > most) width = Math.max(1, Math.floor(width / 2));
+        const found = await this.#edgesOf(range, onPage);
+        if (found < this.#mostEdges / 2) width = Math.min(width * 2, widestPage);
+        if (found > this.#mostEdges) width = Math.max(1, Math.floor(width / 2));
       },
     );
   }
 
-  async #edgesOf(
-    { low, high }: Range,
-    count: number,
-    most: number,
-    onPage: (edges: readonly GraphEdge[]) => Promise<void> | undefined,
-  ): Promise<void> {
-    if (count === 0) return;
-    if (count <= most) return this.#edgePage(edgesFrom, { a: low, b: high }, count, onPage);
-    if (high - low === 1)
-      return this.#edgesOfHub(low, { low: 0, high: (await this.#maxId()) + 1 }, most, onPage);
-    const middle = low + Math.floor((high - low) / 2);
-    for (const half of [
-      { low, high: middle },
-      { low: middle, high },
-    ]) {
-      const halfCount = await this.#countEdges(edgesFrom, { a: half.low, b: half.high });
-      await this.#edgesOf(half, halfCount, most, onPage);
+  get #mostEdges(): number {
+    return Math.min(edgesPerPage, this.#parts.limits.resultRows);
+  }
+
+  /** How many there were; infinitely many where the server gave up. */
+  async #edgesOf({ low, high }: Range, onPage: EdgeTaker): Promise<number> {
+    const page = await this.#edgePage(edgesFrom, { a: low, b: high });
+    // Outside of what is tried in halves: a page that was given is not given again.
+    if (page.rows) {
+      if (page.rows.length > 0) await onPage(page.rows);
+      return page.count;
     }
+    if (high - low === 1) await this.#edgesOfHub(low, { low: 0, high: (await this.#maxId()) + 1 }, onPage);
+    else for (const half of halves({ low, high })) await this.#edgesOf(half, onPage);
+    return page.count;
   }
 
   /** A node with more edges than an answer may have: by ranges of where they end. */
-  async #edgesOfHub(
-    source: number,
-    { low, high }: Range,
-    most: number,
-    onPage: (edges: readonly GraphEdge[]) => Promise<void> | undefined,
-  ): Promise<void> {
-    const values = { a: source, b: low, c: high };
-    const count = await this.#countEdges(edgesBetween, values);
-    if (count === 0) return;
-    if (count <= most) return this.#edgePage(edgesBetween, values, count, onPage);
+  async #edgesOfHub(source: number, { low, high }: Range, onPage: EdgeTaker): Promise<void> {
+    const page = await this.#edgePage(edgesBetween, { a: source, b: low, c: high });
+    if (page.rows) {
+      if (page.rows.length > 0) await onPage(page.rows);
+      return;
+    }
     if (high - low <= 1) {
+      if (page.tooMuch) throw page.tooMuch;
       throw new MemkeepError("STORE_UNSUPPORTED", {
         tried: "read a graph",
-        happened: `two nodes have ${count} edges between them, and an answer may have ${most}`,
+        happened: `two nodes have ${page.count} edges between them, and an answer may have ${this.#mostEdges}`,
         next: "Raise RESULTSET_SIZE on the server.",
       });
     }
-    const middle = low + Math.floor((high - low) / 2);
-    await this.#edgesOfHub(source, { low, high: middle }, most, onPage);
-    await this.#edgesOfHub(source, { low: middle, high }, most, onPage);
+    for (const half of halves({ low, high })) await this.#edgesOfHub(source, half, onPage);
   }
 
+  /** No rows where an answer may not have so many, or the server gives up. */
   async #edgePage(
     match: string,
     values: Readonly<Record<string, number>>,
-    count: number,
-    onPage: (edges: readonly GraphEdge[]) => Promise<void> | undefined,
-  ): Promise<void> {
-    const { rows } = await this.#page("e", `${match} RETURN e`, values, (decoder, reader) =>
-      decoder.edge(reader),
-    );
-    if (rows.length !== count) {
+  ): Promise<{ rows?: readonly GraphEdge[]; count: number; tooMuch?: ServerError }> {
+    const page = await unlessTooMuch(async () => {
+      const count = await this.#countEdges(match, values);
+      if (count === 0) return { rows: [], count };
+      if (count > this.#mostEdges) return { count };
+      const { rows } = await this.#page("e", `${match} RETURN e`, values, (decoder, reader) =>
+        decoder.edge(reader),
+      );
+      return { rows, count };
+    });
+    if ("tooMuch" in page) return { count: Infinity, tooMuch: page.tooMuch };
+    if (page.rows && page.rows.length !== page.count) {
       if (this.#parts.isStill) {
         throw new MemkeepError("DUMP_INCOMPLETE", {
           tried: "read the edges of a graph",
-          happened: `the server counted ${count} and gave ${rows.length}`,
+          happened: `the server counted ${page.count} and gave ${page.rows.length}`,
         });
       }
-      this.moved += Math.abs(rows.length - count);
+      this.moved += Math.abs(page.rows.length - page.count);
     }
-    await onPage(rows);
+    return page;
   }
 
   #countEdges(match: string, values: Readonly<Record<string, number>>): Promise<number> {
@@ -195,7 +196,7 @@ export class GraphScan {
     }
   }
 
-  /** Calls `read` for ranges that cover all ids. A range that the server gives up on is halved. */
+  /** Calls `read` for ranges that cover all ids. */
   async #eachRange(width: () => number, read: (range: Range) => Promise<void>): Promise<void> {
     const end =
       (await this.#parts.session.count(this.#parts.graph, "MATCH (n) RETURN count(n)")) === 0
@@ -207,24 +208,13 @@ export class GraphScan {
         this.#parts.signal.throwIfAborted();
         const low = next;
         next = Math.min(end, low + width());
-        await this.#readOrHalve({ low, high: next }, read);
+        await read({ low, high: next });
       }
     };
     const workers = Array.from({ length: this.#parts.connections }, worker);
     const outcomes = await Promise.allSettled(workers);
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed) throw failed.reason;
-  }
-
-  async #readOrHalve({ low, high }: Range, read: (range: Range) => Promise<void>): Promise<void> {
-    try {
-      await read({ low, high });
-    } catch (error) {
-      if (!isTooMuch(error) || high - low < 2) throw error;
-      const middle = low + Math.floor((high - low) / 2);
-      await this.#readOrHalve({ low, high: middle }, read);
-      await this.#readOrHalve({ low: middle, high }, read);
-    }
   }
 }
 
@@ -237,7 +227,23 @@ function parameters(values: Readonly<Record<string, number>>): string {
     .join("")}`;
 }
 
-/** `TIMEOUT` and `QUERY_MEM_CAPACITY` end a query with an error. */
-function isTooMuch(error: unknown): boolean {
-  return error instanceof ServerError && /timed out|mem consumption/i.test(error.message);
+/** `TIMEOUT` and `QUERY_MEM_CAPACITY` end a query with an error: then less is to be asked for at once. */
+async function unlessTooMuch<Page extends object>(
+  ask: () => Promise<Page>,
+): Promise<Page | { readonly tooMuch: ServerError }> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ServerError && /timed out|mem consumption/i.test(error.message))
+      return { tooMuch: error };
+    throw error;
+  }
+}
+
+function halves({ low, high }: Range): readonly [Range, Range] {
+  const middle = low + Math.floor((high - low) / 2);
+  return [
+    { low, high: middle },
+    { low: middle, high },
+  ];
 }

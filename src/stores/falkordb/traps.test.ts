@@ -2,6 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { engine } from "../../../test/engines/require.ts";
+import { Proxy } from "../../../test/falkordb/proxy.ts";
+import type { Fate } from "../../../test/falkordb/proxy.ts";
 import { scratchPrefix } from "./scratch.ts";
 import { TestServer, fillAwkward } from "../../../test/falkordb/testing.ts";
 
@@ -51,6 +53,25 @@ describe.skipIf(falkordb.missing)("falkordb traps", () => {
       expect(await read.dump.contents()).toEqual(await whole.dump.contents());
     } finally {
       await server.session.command("GRAPH.CONFIG", "SET", "QUERY_MEM_CAPACITY", "0");
+    }
+  });
+
+  test("a page of edges that the server gives up on late is read in halves, and the pages before it not again", async () => {
+    const graph = await memories(400);
+    const whole = await server.dump(graph);
+    await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "50");
+    let pages = 0;
+    const request = (bytes: Buffer): Fate =>
+      bytes.includes("]->() ") && bytes.includes("RETURN e") && ++pages === 4
+        ? { answer: "-Query timed out\r\n" }
+        : "pass";
+    await using proxy = await Proxy.start(server.url, { request });
+    try {
+      const read = await server.dump(graph, { url: proxy.url, connections: 1 });
+      expect(pages).toBeGreaterThan(8);
+      expect(await read.dump.contents()).toEqual(await whole.dump.contents());
+    } finally {
+      await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "-1");
     }
   });
 
