@@ -6,6 +6,7 @@ import type { DumpedGraph, DumpedStore } from "./dumped-store.ts";
 import { currentFacts, heldBy } from "./restore-plan.ts";
 import type { RestoreParts } from "./restore-plan.ts";
 import {
+  banScratch,
   keepAlive,
   lifetimeMs,
   removeScratch,
@@ -39,6 +40,8 @@ export class GraphRestoration implements Restoration {
     readonly place: Buffer;
     readonly target: string;
   }[];
+  /** Every order that makes a graph beside was answered. */
+  isStaged = false;
   readonly #parts: RestorationParts;
   #watch: Watch | undefined;
   /** Where replaced graphs are until the restore is kept. */
@@ -191,8 +194,9 @@ export class GraphRestoration implements Restoration {
     await this.#watch?.[Symbol.asyncDispose]();
     if (this.#isSwitched) return;
     const { session, context } = this.#parts;
+    const remove = this.isStaged ? removeScratch : banScratch;
     for (const { place } of this.staged) {
-      await removeScratch(session, place, (text) => context.observer.warn(context.name, text));
+      await remove(session, place, (text) => context.observer.warn(context.name, text));
     }
   }
 }

@@ -1,8 +1,7 @@
 /** Maintenance: scratch graphs that killed runs left behind. They also expire by themselves, an hour after their last use. */
 import type { MaintenanceTask } from "../store.ts";
 import type { Session } from "./client.ts";
-import type { Reply } from "./resp.ts";
-import { removeScratch, scratchPrefix } from "./scratch.ts";
+import { removeScratch, scratchGraphs } from "./scratch.ts";
 
 export function maintenanceTasks(session: Session): readonly MaintenanceTask[] {
   return [
@@ -10,10 +9,7 @@ export function maintenanceTasks(session: Session): readonly MaintenanceTask[] {
       name: "cleanup",
       text: "Remove scratch graphs of earlier runs. Not while another backup or restore of this server is running.",
       run: async () => {
-        const graphs = (await session.ask("GRAPH.LIST")) as readonly Reply[];
-        const own = graphs.filter(
-          (name): name is Buffer => Buffer.isBuffer(name) && name.toString().startsWith(scratchPrefix),
-        );
+        const own = await scratchGraphs(session);
         for (const name of own) await removeScratch(session, name);
         return own.length === 0 ? "nothing was left behind" : `${own.length} scratch graphs removed`;
       },

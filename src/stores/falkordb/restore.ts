@@ -63,6 +63,7 @@ export async function stageRestore(
     await createIndexes(session, place, graph.schema, context);
     await keepAlive(session, place);
   }
+  restoration.isStaged = true;
   // From here on the restoration is the caller's.
   stack.move();
   return restoration;

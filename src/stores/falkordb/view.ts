@@ -13,7 +13,7 @@ import { readGraph } from "./read-graph.ts";
 import type { GraphRead, ReadParts } from "./read-graph.ts";
 import { ServerError } from "./resp.ts";
 import { awaitSettled } from "./schema.ts";
-import { keepAlive, keepingAlive, removeScratch, scratchName } from "./scratch.ts";
+import { banScratch, endForgotten, keepAlive, keepingAlive, removeScratch, scratchName } from "./scratch.ts";
 import { serverFacts } from "./server.ts";
 
 /** How often a living graph is read anew because it changed meanwhile. */
@@ -85,6 +85,7 @@ async function copyGraphs(
 ): Promise<Uint8Array[] | undefined> {
   const copies: Uint8Array[] = [];
   try {
+    await endForgotten(session);
     for (const name of names) {
       const copy = scratchName();
       // Asked first, while there is nothing: a user who may copy but not remove would leave every copy behind.
@@ -96,7 +97,7 @@ async function copyGraphs(
     }
     return copies;
   } catch (error) {
-    for (const copy of copies) await removeScratch(session, copy);
+    for (const copy of copies) await banScratch(session, copy);
     const cannot =
       isDenied(error) || (error instanceof ServerError && /^(OOM|MISCONF)|copy/i.test(error.message));
     if (cannot && config.view === "auto") return undefined;

@@ -46,7 +46,7 @@ interface PlacedNode extends NewNode, Placed {
 }
 
 async function writeNodes(parts: WriteParts, index: KeyIndex): Promise<void> {
-  const queue = new Batches<PlacedNode>(parts, async (batch) => {
+  await using queue = new Batches<PlacedNode>(parts, async (batch) => {
     const ids = await create(parts, createNodes(batch), batch.length);
     for (const [at, { reference, properties }] of batch.entries()) {
       index.set(reference, ids[at]!);
@@ -71,7 +71,7 @@ async function writeNodes(parts: WriteParts, index: KeyIndex): Promise<void> {
 }
 
 async function writeEdges(parts: WriteParts, index: KeyIndex): Promise<void> {
-  const queue = new Batches<NewEdge & Placed>(parts, async (batch) => {
+  await using queue = new Batches<NewEdge & Placed>(parts, async (batch) => {
     const ids = await create(parts, createEdges(batch), batch.length);
     for (const [at, { properties }] of batch.entries()) await setRest(parts, "edge", ids[at]!, properties);
   });
@@ -128,7 +128,7 @@ async function setRest(
 }
 
 /** Collects records of one shape and sends them when there are enough, several queries at once. */
-class Batches<Item extends Placed> {
+class Batches<Item extends Placed> implements AsyncDisposable {
   readonly #parts: WriteParts;
   readonly #send: (batch: readonly Item[]) => Promise<void>;
   readonly #open = new Map<string, { items: Item[]; floats: number; textLength: number }>();
@@ -163,6 +163,11 @@ class Batches<Item extends Placed> {
     for (const shape of this.#open.keys()) await this.#flush(shape);
     while (this.#underWay.size > 0) await Promise.race(this.#underWay);
     if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Waits for queries that are under way, whatever becomes of them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#underWay);
   }
 
   async #flush(shape: string): Promise<void> {
