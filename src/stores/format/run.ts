@@ -34,6 +34,8 @@ export function compareEntries(a: Entry, b: Entry): number {
 const digestEnd = 44;
 const fixedBytes = digestEnd + 8;
 const writeBytes = 1024 * 1024;
+/** Room that is left for one more entry of usual size. */
+const flushBytes = 64 * 1024;
 /** Read buffers of all runs together: entries that are read from them take several times as much. */
 const readBytes = 8 * 1024 * 1024;
 /** A disk is never filled to its last byte: other programs live on it. */
@@ -66,34 +68,27 @@ export class Run implements AsyncDisposable {
   async write(sorted: readonly Entry[]): Promise<void> {
     this.#handle = await open(this.#path!, "wx+", 0o600);
     await this.#checkSpace(sorted);
-    let parts: Uint8Array[] = [];
-    let partsBytes = 0;
-    let offset = 0;
-    const put = async (bytes: Uint8Array): Promise<void> => {
-      parts.push(bytes);
-      partsBytes += bytes.length;
-      offset += bytes.length;
-      if (partsBytes < writeBytes) return;
-      await writeAll(this.#handle!, parts);
-      parts = [];
-      partsBytes = 0;
-    };
+    const file = new SpoolWriter(this.#handle);
     const groupParts = new Map<number, Uint8Array[]>();
     for (const entry of sorted) {
-      await put(encodeEntry(entry));
+      const full = file.entry(entry);
+      if (full) await full;
       for (const [index, { group }] of entry.signature.parts.entries()) {
         const list = groupParts.get(group) ?? [];
         list.push(entry.vectors[index]!);
         groupParts.set(group, list);
       }
     }
-    this.#entriesBytes = offset;
+    this.#entriesBytes = file.written;
     for (const [group, vectors] of groupParts) {
-      const start = offset;
-      for (const vector of vectors) await put(vector);
-      this.#segments.set(group, { offset: start, length: offset - start });
+      const offset = file.written;
+      for (const vector of vectors) {
+        const full = file.bytes(vector);
+        if (full) await full;
+      }
+      this.#segments.set(group, { offset, length: file.written - offset });
     }
-    await writeAll(this.#handle, parts);
+    await file.flush();
   }
 
   async #checkSpace(entries: readonly Entry[]): Promise<void> {
@@ -175,15 +170,69 @@ function pieceOf(sharers: number): number {
   return Math.min(256 * 1024, Math.max(16 * 1024, Math.floor(readBytes / sharers)));
 }
 
-function encodeEntry({ key, line, signature, digest, tie }: Entry): Buffer {
-  const text = typeof line === "string" ? Buffer.from(line, "utf8") : line;
-  const bytes = Buffer.allocUnsafe(fixedBytes + key.length + text.length);
-  bytes.writeUInt32LE(key.length, 0);
-  bytes.writeUInt32LE(text.length, 4);
-  bytes.writeUInt32LE(signature.id, 8);
-  bytes.set(digest, 12);
-  bytes.writeDoubleLE(tie, digestEnd);
-  bytes.write(key, fixedBytes, "latin1");
-  bytes.set(text, fixedBytes + key.length);
-  return bytes;
+/** Fills one buffer and writes it when it is full: a buffer and a promise for each entry would cost more than the disk. */
+class SpoolWriter {
+  readonly #handle: FileHandle;
+  #buffer = Buffer.allocUnsafeSlow(writeBytes);
+  #length = 0;
+  #flushed = 0;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** Bytes so far, with those that are still held. */
+  get written(): number {
+    return this.#flushed + this.#length;
+  }
+
+  /** Takes an entry; a promise must be waited for. */
+  entry({ key, line, signature, digest, tie }: Entry): Promise<void> | undefined {
+    // No UTF-16 unit needs more than three bytes.
+    const most = fixedBytes + key.length + line.length * (typeof line === "string" ? 3 : 1);
+    if (most > this.#buffer.length - this.#length) {
+      const grown = Buffer.allocUnsafeSlow(this.#length + most);
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
+    }
+    const bytes = this.#buffer;
+    const at = this.#length;
+    const text = at + fixedBytes + key.length;
+    let lineBytes = line.length;
+    if (typeof line === "string") lineBytes = bytes.write(line, text, "utf8");
+    else bytes.set(line, text);
+    bytes.writeUInt32LE(key.length, at);
+    bytes.writeUInt32LE(lineBytes, at + 4);
+    bytes.writeUInt32LE(signature.id, at + 8);
+    bytes.set(digest, at + 12);
+    bytes.writeDoubleLE(tie, at + digestEnd);
+    bytes.write(key, at + fixedBytes, "latin1");
+    this.#length = text + lineBytes;
+    return this.#length >= writeBytes - flushBytes ? this.flush() : undefined;
+  }
+
+  /** Takes a vector; a promise must be waited for. */
+  bytes(vector: Uint8Array): Promise<void> | undefined {
+    if (vector.length > this.#buffer.length - this.#length) return this.#pass(vector);
+    this.#buffer.set(vector, this.#length);
+    this.#length += vector.length;
+    return undefined;
+  }
+
+  async #pass(vector: Uint8Array): Promise<void> {
+    await this.flush();
+    if (vector.length <= this.#buffer.length) {
+      this.#buffer.set(vector);
+      this.#length = vector.length;
+      return;
+    }
+    await writeAll(this.#handle, [vector]);
+    this.#flushed += vector.length;
+  }
+
+  async flush(): Promise<void> {
+    await writeAll(this.#handle, [this.#buffer.subarray(0, this.#length)]);
+    this.#flushed += this.#length;
+    this.#length = 0;
+  }
 }

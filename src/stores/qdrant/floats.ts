@@ -21,6 +21,18 @@ export function nearestFloat(mantissa: number, exponent: number, text: () => str
   return isHalfway(double) ? roundExactly(double, text()) : Math.fround(double);
 }
 
+/**
+ * A double that rounds to the float nearest to mantissa / 10^places. NaN where that takes more thought (too many digits for a
+ * double, the middle between two floats, a float of fewer bits): `nearestFloat` has it then.
+ */
+export function exactFloat(mantissa: number, places: number): number {
+  if (mantissa > largestMantissa || places > 22) return NaN;
+  const double = mantissa / powers[places]!;
+  doubles[0] = double;
+  const isHard = (words[0]! & 0x1fff_ffff) === 0x1000_0000 || (double < smallestNormal && mantissa !== 0);
+  return isHard ? NaN : double;
+}
+
 /** Rounding twice goes wrong only where the double lies in the middle between two floats. */
 function isHalfway(double: number): boolean {
   if (double < smallestNormal) return double !== 0 && (double * 2 ** 150) % 2 === 1;

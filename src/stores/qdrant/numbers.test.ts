@@ -37,6 +37,13 @@ function text(float: number): string {
   return bytes.toString("latin1", 0, writeFloat(bytes, 0, float));
 }
 
+/** Of this float and the next larger one. */
+function middle(float: number): number {
+  const floats = Float32Array.of(float);
+  new Uint32Array(floats.buffer)[0]!++;
+  return Number.isFinite(floats[0]!) ? (float + floats[0]!) / 2 : float;
+}
+
 function parse(written: string): number {
   return new JsonBytes(Buffer.from(`[${written}]`)).floats()![0]!;
 }
@@ -52,6 +59,38 @@ describe("a 32-bit float", () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  test("in a list is the same as alone, however it is written", () => {
+    const usual = fc.double({ min: 0.01, max: 9, noNaN: true }).map(Math.fround);
+    const written = fc.oneof(anyFloat, usual).chain((float) =>
+      fc.constantFrom(
+        text(float),
+        String(float),
+        float.toPrecision(8),
+        float.toPrecision(16),
+        float.toExponential(3),
+        ` ${float.toFixed(15)}`,
+        // As near to the middle between two floats as 15 digits get: their double may be the middle itself, and round twice.
+        middle(float).toFixed(13),
+        middle(float).toPrecision(15),
+        "1.00000005960464477539062500000001",
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(written, { minLength: 1, maxLength: 40 }), (list) => {
+        const read = [...new JsonBytes(Buffer.from(`[${list.join(",")}]`)).floats()!];
+        expect(read).toEqual(list.map(parse));
+      }),
+      { numRuns: 2000 },
+    );
+    for (const length of [4095, 4096, 4097, 8193]) {
+      const list = Array.from({ length }, (_, index) => index / 8);
+      const json = list.map((number) => number.toFixed(3)).join(",");
+      expect([...new JsonBytes(Buffer.from(`[${json}]`)).floats()!]).toEqual(list);
+      for (const broken of [`[${json},]`, `[${json}`, `[${json},`])
+        expect(() => new JsonBytes(Buffer.from(broken)).floats(), broken.slice(-9)).toThrow(SyntaxError);
+    }
   });
 
   test("trap 10: is never written without decimal point or exponent", () => {

@@ -39,10 +39,9 @@ class ReadIds implements AsyncDisposable {
     await file.handle.appendFile(`${points.map(({ id }) => id).join("\n")}\n`);
   }
 
-  async *read(range: number): AsyncGenerator<string> {
+  read(range: number): IdCursor {
     const file = this.#files.get(range);
-    if (!file) return;
-    for await (const lines of readLines(createReadStream(file.path), file.path)) yield* lines;
+    return new IdCursor(file && readLines(createReadStream(file.path), file.path));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,6 +49,37 @@ class ReadIds implements AsyncDisposable {
       await handle.close();
       await rm(path, { force: true });
     }
+  }
+}
+
+/** Goes through the ids of a range once. A promise for each of them would cost more than the comparison. */
+class IdCursor {
+  readonly #batches: AsyncIterator<readonly string[]> | undefined;
+  #batch: readonly string[] = [];
+  #at = 0;
+
+  constructor(batches: AsyncGenerator<readonly string[]> | undefined) {
+    this.#batches = batches;
+  }
+
+  /** The id that is next; undefined where more must be read first (`more`). */
+  get id(): string | undefined {
+    return this.#batch[this.#at];
+  }
+
+  next(): void {
+    this.#at++;
+  }
+
+  /** Reads on when all that was read is used up. False at the end. */
+  async more(): Promise<boolean> {
+    while (this.#at >= this.#batch.length) {
+      const next = await this.#batches?.next();
+      if (next === undefined || next.done === true) return false;
+      this.#batch = next.value;
+      this.#at = 0;
+    }
+    return true;
   }
 }
 
@@ -114,21 +144,21 @@ async function listAgain(
   let gone = 0;
   let addedSeen = 0;
   await eachAtOnce(server.config.connections, ranges.length, async (range) => {
-    const read = ids.read(range);
-    let known = await read.next();
+    const known = ids.read(range);
     await readRange(server, shard, ranges[range]!, true, async (points) => {
       listed += points.length;
       for (const { id } of points) {
-        while (known.done !== true && compareIds(known.value, id) < 0) {
+        while (known.id !== undefined || (await known.more())) {
+          if (compareIds(known.id!, id) >= 0) break;
           gone++;
-          known = await read.next();
+          known.next();
         }
-        if (known.done !== true && known.value === id) known = await read.next();
+        if (known.id === id) known.next();
         else if (added.has(id)) addedSeen++;
         else missing.push(id);
       }
     });
-    for (; known.done !== true; known = await read.next()) gone++;
+    for (; known.id !== undefined || (await known.more()); known.next()) gone++;
   });
   return { missing, listed, gone: gone + added.size - addedSeen };
 }
