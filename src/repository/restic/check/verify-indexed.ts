@@ -3,14 +3,15 @@
  * With the sizes checked before, that is every byte of the file. The SHA-256 of the whole file is not made: the seals already
  * tell every change, and it would need the whole file in memory.
  */
+import { isMemkeepError } from "../../../domain/errors.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { PackContents } from "../index/pack-contents.ts";
 import { encodeHeader } from "../pack/pack-header.ts";
 import { packName } from "../pack/pack-name.ts";
+import { LargeBlobs } from "../pipeline/large-blobs.ts";
 import { openJob } from "../pipeline/open-job.ts";
 import { readInto } from "../pipeline/read-into.ts";
-import { type PackRange, planRanges, windowBytes } from "../pipeline/read-plan.ts";
-import { SharedBuffers } from "../pipeline/shared-buffers.ts";
+import { largestSharedBytes, type PackRange, planRanges } from "../pipeline/read-plan.ts";
 import type { Premises } from "../premises.ts";
 import { asDamage } from "./as-damage.ts";
 
@@ -37,10 +38,13 @@ export async function* verifyIndexed(
 ): AsyncGenerator<VerifiedIndexed> {
   const { storage, sealer, signal } = premises;
   const workers = premises.workers();
-  const inputs = new SharedBuffers(windowBytes, workers);
+  const { windows } = workers;
+
+  const large = new LargeBlobs(storage, index, workers.key);
 
   async function verifyRange(range: PackRange): Promise<Part> {
-    const input = inputs.take(range.length);
+    if (range.length > largestSharedBytes) return verifyLarge(range);
+    const input = windows.take(range.length);
     try {
       await readInto(storage, packName(index.packId(range.pack)), range, input);
     } catch (error) {
@@ -49,8 +53,19 @@ export async function* verifyIndexed(
       return { pack: range.pack, bad, fault: `it could not be read: ${message}` };
     }
     const { damaged } = await workers.run(openJob(index, range, input, undefined));
-    inputs.give(input);
+    windows.give(input);
     return { pack: range.pack, bad: damaged.map((blob) => range.blobs[blob]!.entry), fault: undefined };
+  }
+
+  async function verifyLarge({ pack, blobs }: PackRange): Promise<Part> {
+    const entries = blobs.map(({ entry }) => entry);
+    try {
+      (await large.load(entries[0]!)).release();
+      return { pack, bad: [], fault: undefined };
+    } catch (error) {
+      if (isMemkeepError(error, "REPOSITORY_DAMAGED")) return { pack, bad: entries, fault: undefined };
+      return { pack, bad: entries, fault: `it could not be read: ${asDamage(error).message}` };
+    }
   }
 
   async function verifyHeader(pack: number): Promise<Part> {

@@ -27,7 +27,7 @@ export async function* verifyPacks(
   packs: Iterable<ListedPack>,
 ): AsyncGenerator<VerifiedPack> {
   const workers = premises.workers();
-  const buffers = new SharedBuffers(packTargetBytes + 2 * 2 ** 20, workers);
+  const buffers = new SharedBuffers(packTargetBytes + 2 * 2 ** 20, (buffer) => void workers.share(buffer));
   const underWay: { readonly sizeBytes: number; readonly done: Promise<VerifiedPack> }[] = [];
 
   async function verify(pack: ListedPack): Promise<VerifiedPack> {

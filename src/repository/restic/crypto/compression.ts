@@ -105,6 +105,13 @@ export function createDecompressor(
       context = openContext();
       throw notDecompressed(contentBytes);
     }
+    if (context !== undefined) {
+      // A frame of a stream, which states no size. All of it, and nothing else, must fit; what is left of the context is not known.
+      const written = context.run(frame, out, outOffset, contentBytes);
+      context = openContext();
+      if (written === contentBytes) return;
+    }
+    // Node's own way collects the output, and copies it twice.
     out.set(decompressOnce(frame, contentBytes), outOffset);
   }
 

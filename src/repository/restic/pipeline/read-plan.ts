@@ -24,6 +24,8 @@ export interface Window {
 }
 
 export const windowBytes: number = 4 * 2 ** 20;
+/** restic's largest chunk, more or less. What is longer is the tree of a long list of chunks: it is alone in its range. */
+export const largestSharedBytes: number = 8 * 2 ** 20;
 const largestGapBytes = 256 * 2 ** 10;
 const largestRangeBytes = 4 * 2 ** 20;
 

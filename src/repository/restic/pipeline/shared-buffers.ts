@@ -1,21 +1,23 @@
-import type { WorkerPool } from "./worker-pool.ts";
-
 /** Shared buffers that are used again and again: allocating megabytes for each piece of work costs more than the work. */
 export class SharedBuffers {
   readonly #spare: SharedArrayBuffer[] = [];
   readonly #usualBytes: number;
-  readonly #workers: WorkerPool;
+  readonly #share: (buffer: SharedArrayBuffer) => void;
 
-  /** Those of the usual size become known to the workers. A larger buffer is made when it is asked for, and not kept. */
-  constructor(usualBytes: number, workers: WorkerPool) {
+  /** `share` is told of each new one of the usual size. A larger buffer is made when it is asked for, and not kept. */
+  constructor(usualBytes: number, share: (buffer: SharedArrayBuffer) => void) {
     this.#usualBytes = usualBytes;
-    this.#workers = workers;
+    this.#share = share;
   }
 
   /** One of at least that many bytes, with anything in it. */
   take(bytes: number): SharedArrayBuffer {
     if (bytes > this.#usualBytes) return new SharedArrayBuffer(bytes);
-    return this.#spare.pop() ?? this.#workers.share(new SharedArrayBuffer(this.#usualBytes));
+    const spare = this.#spare.pop();
+    if (spare) return spare;
+    const made = new SharedArrayBuffer(this.#usualBytes);
+    this.#share(made);
+    return made;
   }
 
   give(buffer: SharedArrayBuffer): void {

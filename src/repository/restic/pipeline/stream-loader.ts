@@ -8,22 +8,16 @@ import { packName } from "../pack/pack-name.ts";
 import { LargeBlobs } from "./large-blobs.ts";
 import { damagedChunks, type Loaded } from "./loaded.ts";
 import { openJob } from "./open-job.ts";
-import { type PackRange, planWindows, type Window, windowBytes } from "./read-plan.ts";
+import { largestSharedBytes, type PackRange, planWindows, type Window } from "./read-plan.ts";
 import { readInto } from "./read-into.ts";
-import { SharedBuffers } from "./shared-buffers.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 const windowsAtOnce = 3;
-/** restic's largest chunk. What is longer is the tree of a long list of chunks. */
-const largestSharedBytes = 8 * 2 ** 20;
 
 export class StreamLoader {
   readonly #storage: Storage;
   readonly #index: BlobIndex;
   readonly #workers: WorkerPool;
-  // Buffers of windows that are done, for the next ones.
-  readonly #outputs: SharedBuffers;
-  readonly #inputs: SharedBuffers;
   readonly #large: LargeBlobs;
 
   /** The workers' key 0 opens this repository. */
@@ -31,8 +25,6 @@ export class StreamLoader {
     this.#storage = storage;
     this.#index = index;
     this.#workers = workers;
-    this.#outputs = new SharedBuffers(windowBytes, workers);
-    this.#inputs = new SharedBuffers(windowBytes, workers);
     this.#large = new LargeBlobs(storage, index, workers.key);
   }
 
@@ -69,21 +61,21 @@ export class StreamLoader {
 
   async #loadWindow(window: Window): Promise<Loaded> {
     if (window.plainBytes > largestSharedBytes) return this.#large.load(window.ranges[0]!.blobs[0]!.entry);
-    const output = this.#outputs.take(window.plainBytes);
+    const output = this.#workers.windows.take(window.plainBytes);
     await Promise.all(window.ranges.map((range) => this.#loadRange(range, output)));
     return {
       bytes: Buffer.from(output, 0, window.plainBytes),
-      release: () => this.#outputs.give(output),
+      release: () => this.#workers.windows.give(output),
     };
   }
 
   async #loadRange(range: PackRange, output: SharedArrayBuffer): Promise<void> {
     const packId = this.#index.packId(range.pack);
     const name = packName(packId);
-    const input = this.#inputs.take(range.length);
+    const input = this.#workers.windows.take(range.length);
     await readInto(this.#storage, name, range, input);
     const { damaged } = await this.#workers.run(openJob(this.#index, range, input, output));
-    this.#inputs.give(input);
+    this.#workers.windows.give(input);
     if (damaged.length > 0) throw damagedChunks(packId, damaged.length, range.blobs.length);
   }
 }

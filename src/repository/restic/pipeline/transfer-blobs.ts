@@ -10,9 +10,8 @@ import { asDamage } from "../check/as-damage.ts";
 import { packName } from "../pack/pack-name.ts";
 import { openJob } from "./open-job.ts";
 import type { PackWriter } from "./pack-writer.ts";
-import { type PackRange, planRanges, windowBytes } from "./read-plan.ts";
+import { type PackRange, planRanges } from "./read-plan.ts";
 import { readInto } from "./read-into.ts";
-import { SharedBuffers } from "./shared-buffers.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface Transfer {
@@ -50,11 +49,10 @@ export async function transferBlobs(
   onDamaged: OnDamagedBlob,
 ): Promise<void> {
   const { storage, index, workers, sealWith, writer, written } = transfer;
-  const inputs = new SharedBuffers(windowBytes, workers);
 
   async function check(range: PackRange): Promise<CheckedRange> {
     const name = packName(index.packId(range.pack));
-    const input = inputs.take(range.length);
+    const input = workers.windows.take(range.length);
     try {
       await readInto(storage, name, range, input);
     } catch (error) {
@@ -80,7 +78,7 @@ export async function transferBlobs(
       const added = writer.add(type, sealed, id, 0, index.plainLength(entry), index.isCompressed(entry));
       if (added !== undefined) await added;
     }
-    inputs.give(input);
+    workers.windows.give(input);
   }
 
   const underWay: Promise<CheckedRange>[] = [];

@@ -7,6 +7,8 @@ import { Worker } from "node:worker_threads";
 import type { MasterKey } from "../crypto/master-key.ts";
 import type { Answers, Job } from "./jobs.ts";
 import { type PostedJob, withNumbers } from "./known-buffers.ts";
+import { windowBytes } from "./read-plan.ts";
+import { SharedBuffers } from "./shared-buffers.ts";
 
 interface Pending {
   resolve(answer: never): void;
@@ -38,6 +40,8 @@ export class WorkerPool implements AsyncDisposable {
   readonly key: MasterKey;
   readonly #members: Member[];
   readonly #known = new Map<SharedArrayBuffer, number>();
+  /** Buffers of a window's size for all who read: what is shared once stays known to the workers, so nobody makes their own. */
+  readonly windows: SharedBuffers = new SharedBuffers(windowBytes, (buffer) => void this.share(buffer));
   #ticket = 0;
   #lastKey = 0;
   #streams = 0;
