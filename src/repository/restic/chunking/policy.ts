@@ -38,8 +38,16 @@ const cutOf: Readonly<Record<FileKind, string>> = {
 export function chunkPolicy(kind: FileKind, gear: Int32Array, kept?: string): ChunkPolicy {
   const ofKept = kept === undefined ? undefined : cutterOf(kept, gear);
   const name = ofKept ? kept! : cutOf[kind];
-  // On vectors a higher level finds nothing more. The level may change at any time: it does not move a cut.
-  return { name, cutter: ofKept ?? cutterOf(name, gear)!, level: kind === "vectors" ? 1 : 3 };
+  return { name, cutter: ofKept ?? cutterOf(name, gear)!, level: levelOf(kind) };
+}
+
+/**
+ * Level 1 for whatever is large. In chunks of 16 KiB a higher level finds little: level 3 stores 6 % *more* of JSON with decimals
+ * at half the speed, 1 % less of prose at three quarters, 1 % less of SQLite pages at two thirds, and nothing less of
+ * floats. It may change at any time, since it moves no cut.
+ */
+function levelOf(kind: FileKind): number {
+  return kind === "document" ? 3 : 1;
 }
 
 /** Undefined for a name of another version, or of another program's making. */
