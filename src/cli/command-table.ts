@@ -34,7 +34,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: "init",
-    summary: "make a repository",
+    summary: "set everything up, or make a repository",
     group: setUp,
     load: () => import("./commands/init.ts"),
   },

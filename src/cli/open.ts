@@ -41,7 +41,7 @@ export function refuseNone(configuration: Configuration): void {
   throw new MemkeepError("USAGE", {
     tried: "find the repository",
     happened: "none was named, and there is no configuration file",
-    next: "Add --repository ./backups (a path or URL), or write a memkeep.yaml.",
+    next: "Add --repository ./backups (a path or URL), or make a memkeep.yaml with `memkeep init`.",
   });
 }
 

@@ -30,13 +30,10 @@ export function buildProgram(parts: ProgramParts): Command {
   configureHelp(program, parts.columns);
   addPage(program, {
     examples: [
-      {
-        command: "memkeep init --repository ./backups",
-        text: "make a repository, once; it asks for a password",
-      },
+      { command: "memkeep init", text: "find what there is, ask, write memkeep.yaml, take a proven backup" },
       {
         command: "memkeep backup --store ./memory.db --repository ./backups",
-        text: "back up a SQLite file into it",
+        text: "back up a SQLite file, without a configuration",
       },
       { command: "memkeep verify --repository ./backups", text: "prove that the newest snapshot is good" },
       { command: "memkeep restore latest --repository ./backups --into ./restored", text: "bring it back" },

@@ -155,7 +155,11 @@ export async function isMade({ place }: ConfiguredRepository): Promise<boolean> 
     throw error;
   }
   try {
-    return (await storage.stat("config")) !== undefined;
+    if ((await storage.stat("config")) !== undefined) return true;
+    for (const folder of ["keys/", "snapshots/"]) {
+      for await (const _entry of storage.list(folder)) return true;
+    }
+    return false;
   } finally {
     await storage.close();
   }

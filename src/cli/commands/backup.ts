@@ -97,7 +97,7 @@ function narrowed(
     throw new MemkeepError("USAGE", {
       tried: "back up",
       happened: "no store was named, and there is no configuration file",
-      next: "Name one, such as `memkeep backup --store ./memory.db`, or write a memkeep.yaml.",
+      next: "Name one, such as `memkeep backup --store ./memory.db`, or make a memkeep.yaml with `memkeep init`.",
     });
   }
   return {

@@ -2,7 +2,8 @@
 import type { BackupPlan } from "../../engine/backup/plan.ts";
 import type { CycleReport, FollowUp } from "../../engine/backup/cycle.ts";
 import type { RepositoryOutcome } from "../../engine/backup/report.ts";
-import { printable, type Style } from "../output/style.ts";
+import type { VerifyReport } from "../../engine/verify/report.ts";
+import { printable, type Style, wrap } from "../output/style.ts";
 import { amountText, countText, durationText, shortId, sizeText } from "../../domain/words.ts";
 
 export function backupPlanView(plan: BackupPlan, style: Style): string {
@@ -62,7 +63,7 @@ function followUpLines({ verified, retained, pruned, error }: FollowUp, style: S
     );
     lines.push(
       verified.ok
-        ? `  ${style.good(style.signs.good)} proven (${verified.level}) in ${durationText(verified.durationMs)}`
+        ? provenLine(verified, style)
         : `  ${style.bad(style.signs.bad)} not proven: ${printable(differences.join("; "))}`,
     );
   }
@@ -78,6 +79,19 @@ function followUpLines({ verified, retained, pruned, error }: FollowUp, style: S
   }
   if (error !== undefined) lines.push(`  ${style.bad(style.signs.bad)} ${printable(error)}`);
   return lines;
+}
+
+/** The level that every store reached, and why one did not reach what was asked. */
+function provenLine({ level, snapshots, durationMs }: VerifyReport, style: Style): string {
+  const stores = snapshots.flatMap((snapshot) => snapshot.stores);
+  const lower = stores.filter((store) => store.level !== level);
+  const reached = lower[0]?.level ?? level;
+  return [
+    `  ${style.good(style.signs.good)} proven (${reached}) in ${durationText(durationMs)}`,
+    ...lower.map(({ name, note = "" }) =>
+      wrap(style.warn(printable(`${name}: ${note}`)), style.columns, "    "),
+    ),
+  ].join("\n");
 }
 
 function verdict(report: CycleReport, style: Style): string {

@@ -1,4 +1,5 @@
 /** Health of a SQLite database. Each measurement stands for itself: one that fails is `unknown` (law 7). */
+import { durationText } from "../../domain/words.ts";
 import { isMemkeepError, reasonOf } from "../../domain/errors.ts";
 import type { Probe, StoreContext } from "../store.ts";
 import { describeDamage } from "./check.ts";
@@ -51,7 +52,7 @@ async function journal({ file, pinned }: LiveDatabase, config: SqliteConfig): Pr
   if (pinned.journalMode !== "wal") {
     return {
       status: "ok",
-      text: `rollback-journal mode: a backup keeps writers waiting, ${config.maxBlock} ms at the most; WAL mode keeps nobody waiting`,
+      text: `rollback-journal mode: a backup keeps writers waiting, ${durationText(config.maxBlock)} at the most; WAL mode keeps nobody waiting`,
     };
   }
   const amount = (await sizeOf(`${file.path}-wal`)) ?? 0;

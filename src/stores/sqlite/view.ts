@@ -2,6 +2,7 @@
  * A SQLite database seen at one instant: a read transaction on the backup's own connection. From the end of the dump on,
  * keys and records are read from the spool copy, and the transaction is over: a WAL cannot shrink while one lasts.
  */
+import { durationText } from "../../domain/words.ts";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MemkeepError } from "../../domain/errors.ts";
@@ -161,7 +162,7 @@ class SqliteView implements View {
     const { clock, observer, name } = this.#context;
     observer.warn(
       name,
-      `${this.#database.file.path} is in rollback-journal mode: while it is copied nobody can write, for ${this.#config.maxBlock} ms at the most`,
+      `${this.#database.file.path} is in rollback-journal mode: while it is copied nobody can write, for ${durationText(this.#config.maxBlock)} at the most`,
     );
     clock.sleep(this.#config.maxBlock, this.#ended.signal).then(
       () => {
