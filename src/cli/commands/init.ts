@@ -6,6 +6,7 @@ import { collect, type CommandModule, listOption, switchOption, textOption } fro
 import type { Context } from "../context.ts";
 import type { InitPlan } from "../init/plan.ts";
 import { quoted } from "../next-command.ts";
+import { shortPath } from "../output/paths.ts";
 import { canAsk } from "../prompt.ts";
 import { initView } from "../views/init.ts";
 
@@ -119,7 +120,7 @@ async function setUp(context: Context, plan: InitPlan): Promise<ExitCode> {
   }
   if (plan.password.kind === "new-file") {
     reporter.note(
-      `Keep a copy of ${plan.password.path} away from this machine: without the password nobody can read the backups.`,
+      `Keep a copy of ${shortPath(plan.password.path)} away from this machine: without the password nobody can read the backups.`,
     );
   }
   reporter.note("Next:", `memkeep ${plan.backup ? "status" : "backup"}${config}`);

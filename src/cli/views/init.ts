@@ -1,6 +1,7 @@
 /** What `memkeep init` made. */
 import type { CycleReport } from "../../engine/backup/cycle.ts";
 import type { Style } from "../output/style.ts";
+import { shortPath } from "../output/paths.ts";
 import { printable, wrap } from "../output/style.ts";
 import { backupView } from "./backup.ts";
 
@@ -30,7 +31,7 @@ export function initView(
   };
   const blocks = [
     [
-      ...files.map((file) => `${style.good(style.signs.good)} wrote ${printable(file)}`),
+      ...files.map((file) => `${style.good(style.signs.good)} wrote ${printable(shortPath(file))}`),
       ...repositories.map(({ name, location, id, result }) => {
         const where = `at ${location} (${id.slice(0, 8)})`;
         return result === "made"
