@@ -38,7 +38,7 @@ let stringWidth: StringWidth | undefined;
 
 /** Columns that a text takes on a terminal: wide characters take two, colours none. */
 export function widthOf(text: string): number {
-  if (/^[ -~]*$/.test(text)) return text.length;
+  if (/^[ -~\u00A1-\u00AC\u00AE-\u02FF\u2010-\u2026]*$/.test(text)) return text.length;
   // Its tables of characters cost as much as all of `--help`: loaded for the first text that needs them.
   stringWidth ??= (createRequire(import.meta.url)("string-width") as { default: StringWidth }).default;
   return stringWidth(text);

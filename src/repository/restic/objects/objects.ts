@@ -6,7 +6,9 @@ import { hash } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { MemkeepError, isMemkeepError } from "../../../domain/errors.ts";
 import type { Storage } from "../../../storages/storage.ts";
+import { createDecompressor, type Decompressor } from "../crypto/compression.ts";
 import type { Sealer } from "../crypto/seal.ts";
+import { readZstdFrame } from "../crypto/zstd-frame.ts";
 
 /** The folders of a repository. Stock restic ignores `memkeep/`, as it ignores every name that it does not know. */
 export type ObjectFolder = "index" | "snapshots" | "locks" | "memkeep/proofs" | "memkeep/rescue";
@@ -24,6 +26,8 @@ const maximumPlainBytes = 512 * 2 ** 20;
 export class Objects {
   readonly #storage: Storage;
   readonly #sealer: Sealer;
+  /** One for all: a thousand snapshots are a thousand small files. */
+  readonly #decompressor: Decompressor = createDecompressor();
 
   constructor(storage: Storage, sealer: Sealer) {
     this.#storage = storage;
@@ -44,7 +48,7 @@ export class Objects {
     if (hash("sha256", stored) !== id) {
       throw damaged(folder, id, "its content does not match its name");
     }
-    return unwrap(this.#sealer.open(stored), folder, id);
+    return unwrap(this.#sealer.open(stored), this.#decompressor, folder, id);
   }
 
   /** Stores JSON text; durable when it resolves. Returns the id. */
@@ -67,10 +71,14 @@ export class Objects {
   }
 }
 
-function unwrap(plain: Buffer, folder: ObjectFolder, id: string): Buffer {
+function unwrap(plain: Buffer, decompressor: Decompressor, folder: ObjectFolder, id: string): Buffer {
   if (plain[0] !== compressedMark) return plain;
+  const frame = plain.subarray(1);
   try {
-    return zstdDecompressSync(plain.subarray(1), { maxOutputLength: maximumPlainBytes });
+    const { contentBytes, frameBytes } = readZstdFrame(frame) ?? {};
+    if (contentBytes !== undefined && contentBytes <= maximumPlainBytes && frameBytes === frame.length)
+      return decompressor.decompress(frame, contentBytes);
+    return zstdDecompressSync(frame, { maxOutputLength: maximumPlainBytes });
   } catch (cause) {
     throw damaged(folder, id, "it does not unpack", cause);
   }
