@@ -1,9 +1,10 @@
 /** Graphs that stand beside their targets, ready to take their places. */
 import { MemkeepError, isMemkeepError } from "../../domain/errors.ts";
 import type { CollectionFacts } from "../../domain/manifest.ts";
-import type { Restoration, SwitchOutcome } from "../store.ts";
+import type { DumpSource, Restoration, SwitchOutcome } from "../store.ts";
+import { applyDifference } from "./difference.ts";
 import type { DumpedGraph, DumpedStore } from "./dumped-store.ts";
-import { currentFacts, heldBy } from "./restore-plan.ts";
+import { currentFacts, heldBy, readPartsFor } from "./restore-plan.ts";
 import type { RestoreParts } from "./restore-plan.ts";
 import {
   banScratch,
@@ -19,6 +20,8 @@ import { Watch } from "./watch.ts";
 
 interface RestorationParts extends RestoreParts {
   readonly dump: DumpedStore;
+  readonly source: DumpSource;
+  readonly isMerge: boolean;
   readonly names: readonly string[];
   /** Watches the targets since before they were read; undefined for a drill. */
   readonly watch: Watch | undefined;
@@ -62,10 +65,19 @@ export class GraphRestoration implements Restoration {
     const all: CollectionFacts[] = [];
     for (const { graph, place, target } of this.staged) {
       const where = this.#isSwitched ? target : place;
-      const facts = await currentFacts(where, this.#parts, this.#parts.dump.rule, !this.#isSwitched);
+      const facts = await this.#factsOf(graph, where);
       all.push(...facts.map((fact) => ({ ...fact, name: graph.prefix + fact.name })));
     }
     return all;
+  }
+
+  /** After a merge: of those records that the dump has. */
+  async #factsOf(graph: DumpedGraph, where: string | Uint8Array): Promise<readonly CollectionFacts[]> {
+    const { dump, source, isMerge } = this.#parts;
+    const isStill = !this.#isSwitched;
+    if (!isMerge) return currentFacts(where, this.#parts, dump.rule, isStill);
+    const read = await readPartsFor(where, this.#parts, dump.rule, isStill);
+    return (await applyDifference({ read, source, dump: graph, isDry: true })).same;
   }
 
   /**
@@ -119,7 +131,7 @@ export class GraphRestoration implements Restoration {
         }
         commands.push(["RENAME", place, target]);
       }
-      this.#isSwitched = await watch.execute(commands);
+      this.#isSwitched = (await watch.execute(commands)) !== undefined;
     } catch (error) {
       if (isMemkeepError(error, "STORE_CHANGED")) throw error;
       this.#isSwitched = await this.#hasLeft(places[0]!);

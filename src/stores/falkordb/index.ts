@@ -1,5 +1,5 @@
 /** The FalkorDB adaptor: a graph, or several, on one server; its rules in `readme.md`. */
-import { refuseMerge, refuseParts } from "../refuse-options.ts";
+import { refuseParts } from "../refuse-options.ts";
 import type {
   DumpSource,
   MaintenanceTask,
@@ -11,7 +11,9 @@ import type {
   StoreContext,
   StoreDescription,
   StoreKind,
+  StoreRecord,
   View,
+  Written,
 } from "../store.ts";
 import { Session } from "./client.ts";
 import { fromUrl, graphNames } from "./config.ts";
@@ -25,6 +27,7 @@ import { prepareRestore } from "./restore-plan.ts";
 import { stageRestore } from "./restore.ts";
 import { serverFacts } from "./server.ts";
 import { openView } from "./view.ts";
+import { writeRecords } from "./write.ts";
 
 export const falkordb: StoreKind<FalkorDBConfig> = {
   kind: "falkordb",
@@ -68,13 +71,20 @@ class FalkorDBStore implements Store {
   }
 
   async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
-    refuseMerge("falkordb", options);
     refuseParts("falkordb", options);
     return (await prepareRestore(source, options, this.#targetOf(options))).plan;
   }
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {
     return stageRestore(plan, source, options, this.#targetOf(options));
+  }
+
+  write(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written> {
+    return writeRecords(collection, records, {
+      session: this.#session,
+      config: this.#config,
+      context: this.#context,
+    });
   }
 
   probe(): Promise<readonly Probe[]> {

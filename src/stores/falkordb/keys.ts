@@ -3,12 +3,13 @@
  * store is one graph, a bare label (`Memory`) means all nodes that have it, whatever other labels they have.
  */
 import type { KeyDigest, KeyStream, StoreRecord } from "../store.ts";
+import { readValue } from "../format/json-read.ts";
 import { RecordSorter } from "../format/sort.ts";
 import { KeyTable } from "../graph/key-table.ts";
 import { numberEqualKeys } from "../graph/number-keys.ts";
 import { writeString, quoteName } from "./names.ts";
 import type { ReadParts } from "./read-graph.ts";
-import { edgeRecord, keyProperty, nodeCollection, nodeRecord } from "../graph/records.ts";
+import { edgeRecord, keyProperty, nodeCollection, nodeRecord, nodeReference } from "../graph/records.ts";
 import { GraphScan } from "./scan.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 
@@ -36,8 +37,12 @@ async function* sortedKeys(name: string, parts: ReadParts): AsyncGenerator<reado
   for await (const batch of sorter.keys()) yield batch;
 }
 
-interface Found extends KeyDigest {
+/** A record as it is now, with the id that it has now. */
+export interface Found extends KeyDigest {
+  readonly id: number;
   readonly fields: StoreRecord["fields"];
+  /** Of an edge: the ids of its ends. */
+  readonly ends?: { readonly source: number; readonly target: number };
 }
 
 /** Every record of a collection. Edges need the keys of all nodes first. */
@@ -58,7 +63,8 @@ async function eachRecord(
         keys.set(node.id, record.key);
         await sorter.add({ ...record, line: "", vectors: [], tie: node.id });
       } else if (record.collection === name || node.labels.includes(name)) {
-        await take({ ...record, fields: { labels: node.labels, properties: node.properties } });
+        const fields = { labels: node.labels, properties: node.properties };
+        await take({ key: record.key, digest: record.digest, id: node.id, fields });
       }
     }
   }, nodesWhere);
@@ -67,8 +73,10 @@ async function eachRecord(
   await scan.edges(async (page) => {
     for (const edge of page) {
       const record = edgeRecord(edge, keys);
-      if (record?.collection === name)
-        await take({ ...record, fields: { type: edge.type, properties: edge.properties } });
+      if (record?.collection !== name) continue;
+      const { id, type, source, target, properties } = edge;
+      const { key, digest } = record;
+      await take({ key, digest, id, fields: { type, properties }, ends: { source, target } });
     }
   });
 }
@@ -80,27 +88,75 @@ export async function* recordsOf<Graph extends NamedGraph>(
   partsOf: (graph: Graph) => ReadParts,
 ): AsyncGenerator<StoreRecord> {
   const { graph, name } = place(collection, graphs);
-  const parts = partsOf(graph);
+  for (const { key, fields } of await findRecords(name, keys, partsOf(graph))) yield { key, fields };
+}
+
+/** The records with the given keys, of a collection named without its graph. */
+export async function findRecords(
+  name: string,
+  keys: readonly Uint8Array[],
+  parts: ReadParts,
+): Promise<Found[]> {
   const wanted = new Set(keys.map((key) => Buffer.from(key).toString("latin1")));
-  const found: StoreRecord[] = [];
-  const where = name.startsWith("[") ? undefined : lookup(name, keys, parts);
+  const found: Found[] = [];
+  const where = name.startsWith("[") || name === nodeCollection([]) ? undefined : lookup(keys, parts);
   await eachRecord(
     name,
     parts,
-    ({ key, fields }) => {
-      if (wanted.has(Buffer.from(key).toString("latin1"))) found.push({ key, fields });
+    (record) => {
+      if (wanted.has(Buffer.from(record.key).toString("latin1"))) found.push(record);
       return Promise.resolve();
     },
     where,
   );
-  yield* found;
+  return found;
+}
+
+/** Reference (`nodeReference`) → id, of those nodes that are there now. */
+export async function findEnds(
+  references: ReadonlySet<string>,
+  parts: ReadParts,
+): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  if (references.size === 0) return found;
+  const keys = [...references].map((text) => keyOfReference(readValue(text)));
+  await using nodes = new RecordSorter({ folder: parts.folder, stem: `${parts.stem}.found` });
+  const scan = await GraphScan.open(parts);
+  const isDecided = keys.every((key) => key !== undefined);
+  await scan.nodes(
+    async (page) => {
+      for (const node of page) {
+        const { key, digest } = nodeRecord(node, parts.rule);
+        await nodes.add({ key, digest, line: "", vectors: [], tie: node.id });
+      }
+    },
+    isDecided ? lookup(keys, parts) : undefined,
+  );
+  let before: Buffer | undefined;
+  let ordinal = 0;
+  for await (const batch of nodes.keys()) {
+    for (const { key, tie } of batch) {
+      ordinal = before?.equals(key) === true ? ordinal + 1 : 0;
+      before = key;
+      const reference = nodeReference(key, ordinal);
+      if (references.has(reference)) found.set(reference, tie);
+    }
+  }
+  return found;
+}
+
+/** The key in what an edge calls its end: the key, or `[key, n]`. */
+function keyOfReference(reference: unknown): Uint8Array | undefined {
+  const key: unknown = Array.isArray(reference) ? reference[0] : reference;
+  if (typeof key === "string") return Buffer.from(key, "utf8");
+  return key instanceof Uint8Array ? key : undefined;
 }
 
 /**
  * A condition that finds the keys by their property, or undefined when only reading everything does: for keys that are
  * digests of the content, and for labels whose key property is not the one rule for all of them.
  */
-function lookup(name: string, keys: readonly Uint8Array[], { rule }: ReadParts): string | undefined {
+function lookup(keys: readonly Uint8Array[], { rule }: ReadParts): string | undefined {
   const texts = keys.map((key) => Buffer.from(key).toString("utf8"));
   if (
     Object.keys(rule.keys).length > 0 ||
@@ -112,10 +168,11 @@ function lookup(name: string, keys: readonly Uint8Array[], { rule }: ReadParts):
     writeString(text),
     ...(/^(?:0|-?[1-9]\d{0,17})$/.test(text) ? [text] : []),
   ]);
-  return name === nodeCollection([]) || values.length === 0 ? undefined : `${property} IN [${values.join()}]`;
+  return values.length === 0 ? undefined : `${property} IN [${values.join()}]`;
 }
 
-function place<Graph extends NamedGraph>(
+/** The graph of a collection, and the collection's name within. `STORE_MISSING` where there is none. */
+export function place<Graph extends NamedGraph>(
   collection: string,
   graphs: readonly Graph[],
 ): { graph: Graph; name: string } {

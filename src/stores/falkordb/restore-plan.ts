@@ -7,9 +7,12 @@ import type { DumpSource, RestoreOptions, RestorePlan, StoreContext } from "../s
 import type { Session } from "./client.ts";
 import { graphNames } from "./config.ts";
 import type { FalkorDBConfig } from "./config.ts";
+import { applyDifference } from "./difference.ts";
+import type { Difference } from "./difference.ts";
 import { readDump } from "./dumped-store.ts";
 import type { DumpedStore } from "./dumped-store.ts";
 import { readGraph } from "./read-graph.ts";
+import type { ReadParts } from "./read-graph.ts";
 import { readSchema } from "./schema.ts";
 import { readLibraries } from "./server.ts";
 
@@ -62,15 +65,24 @@ export async function prepareRestore(
   const obstacles: { text: string; overridable: boolean }[] = [];
   const now = new Map<string, number>();
   const held = new Map<string, string>();
-  const basis = createHash("sha256").update(JSON.stringify([options.target, names]));
-  for (const [index, { prefix, nodes, edges }] of dump.graphs.entries()) {
+  const inserted = new Map<string, number>();
+  const basis = createHash("sha256").update(JSON.stringify([options.target, options.mode, names]));
+  for (const [index, graph] of dump.graphs.entries()) {
+    const { prefix, nodes, edges } = graph;
     const name = names[index]!;
-    actions.push(
-      `Write ${nodes.records} nodes and ${edges.records} edges into a new graph beside, and compare it.`,
-    );
-    if (name === "") continue;
-    const type = String(await session.ask("TYPE", name));
+    const type = name === "" ? "none" : String(await session.ask("TYPE", name));
     basis.update(`${name} ${type}`);
+    if (options.mode === "merge" && type === "graphdata") {
+      const read = await readPartsFor(name, parts, dump.rule);
+      const found = await applyDifference({ read, source, dump: graph, isDry: true });
+      for (const [collection, records] of found.inserted) inserted.set(prefix + collection, records);
+      actions.push(mergeSentence(found));
+    } else {
+      actions.push(
+        `Write ${nodes.records} nodes and ${edges.records} edges into a new graph beside, and compare it.`,
+      );
+    }
+    if (name === "") continue;
     if (type === "none") {
       actions.push(`Name it ${JSON.stringify(name)}.`);
     } else if (type === "graphdata") {
@@ -97,7 +109,10 @@ export async function prepareRestore(
       });
     }
   }
-  const then = new Map(source.manifest.collections.map(({ name, records }) => [name, records]));
+  const then =
+    options.mode === "merge"
+      ? merged(now, inserted, source)
+      : new Map(source.manifest.collections.map(({ name, records }) => [name, records]));
   const plan = {
     destination:
       names[0] === "" ? `scratch on ${server}` : names.map((name) => `${server}/${name}`).join(", "),
@@ -130,14 +145,47 @@ async function contentsDigest(
     .digest("hex");
 }
 
+function mergeSentence({ inserted, updated, same }: Difference): string {
+  const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0);
+  const unchanged = sum(same.map(({ records }) => records));
+  return (
+    `Copy the graph on the server; insert ${sum(inserted.values())} nodes and edges there that are missing, ` +
+    `update ${updated} that differ, leave ${unchanged} as they are, delete nothing; and compare it.`
+  );
+}
+
+/** Counts after a merge: what is there, and what would be inserted. */
+function merged(
+  now: ReadonlyMap<string, number>,
+  inserted: ReadonlyMap<string, number>,
+  source: DumpSource,
+): ReadonlyMap<string, number> {
+  // A graph that is not there yet becomes what the dump holds.
+  if (now.size === 0) return new Map(source.manifest.collections.map(({ name, records }) => [name, records]));
+  const then = new Map(now);
+  for (const [name, records] of inserted) then.set(name, (then.get(name) ?? 0) + records);
+  return then;
+}
+
 /** Counts and digests of a graph as it is now. */
 export async function currentFacts(
   graph: string | Uint8Array,
-  { session, config, context }: RestoreParts,
-  rule: KeyRule = config,
+  parts: RestoreParts,
+  rule: KeyRule = parts.config,
   isStill = false,
 ): Promise<readonly CollectionFacts[]> {
-  await using read = await readGraph({
+  await using read = await readGraph(await readPartsFor(graph, parts, rule, isStill));
+  return read.facts;
+}
+
+/** How a graph of a restore is read. */
+export async function readPartsFor(
+  graph: string | Uint8Array,
+  { session, config, context }: RestoreParts,
+  rule: KeyRule,
+  isStill = false,
+): Promise<ReadParts> {
+  return {
     session,
     graph: Buffer.from(graph),
     limits: await session.limits(),
@@ -148,7 +196,6 @@ export async function currentFacts(
     folder: context.spoolFolder,
     stem: `falkordb-facts-${process.pid}-${spoolNumber++}`,
     keep: "facts",
-  });
-  return read.facts;
+  };
 }
 let spoolNumber = 0;

@@ -1,11 +1,14 @@
 /** Restores: into a new graph beside the target, compared there, then renamed over it. Never Redis RESTORE: it can end the server. */
 import { MemkeepError } from "../../domain/errors.ts";
 import type { DumpSource, Restoration, RestoreOptions, RestorePlan } from "../store.ts";
+import { refused } from "./client.ts";
+import type { Session } from "./client.ts";
+import { applyDifference } from "./difference.ts";
 import { readDump } from "./dumped-store.ts";
 import { GraphRestoration } from "./graph-restoration.ts";
-import { prepareRestore, targets } from "./restore-plan.ts";
+import { prepareRestore, readPartsFor, targets } from "./restore-plan.ts";
 import type { RestoreParts } from "./restore-plan.ts";
-import { createIndexes, createNames } from "./schema.ts";
+import { awaitSettled, createIndexes, createNames, dropConstraints, readSchema } from "./schema.ts";
 import { keepAlive, keepingAlive } from "./scratch.ts";
 import { Watch } from "./watch.ts";
 import { writeGraph } from "./write-graph.ts";
@@ -39,7 +42,16 @@ export async function stageRestore(
   }
   const isUnchanged = async (): Promise<boolean> =>
     (await prepareRestore(source, options, parts)).plan.basis === plan.basis;
-  const restoration = new GraphRestoration({ ...parts, dump, names, watch, held, isUnchanged });
+  const restoration = new GraphRestoration({
+    ...parts,
+    dump,
+    source,
+    names,
+    watch,
+    held,
+    isMerge: options.mode === "merge",
+    isUnchanged,
+  });
   stack.use(restoration);
   using _beat = keepingAlive(
     session,
@@ -47,24 +59,45 @@ export async function stageRestore(
   );
   let records = 0;
   const total = source.manifest.collections.reduce((sum, collection) => sum + collection.records, 0);
-  for (const { graph, place } of restoration.staged) {
-    await createNames(session, place, graph.schema);
-    await keepAlive(session, place);
-    await writeGraph({
-      session,
-      graph: place,
-      source,
-      nodes: graph.nodes,
-      edges: graph.edges,
-      signal: context.signal,
-      connections: Math.min(3, config.connections),
-      onProgress: (count) => context.observer.progress(context.name, (records += count), total, "records"),
-    });
-    await createIndexes(session, place, graph.schema, context);
+  const onProgress = (count: number): void =>
+    context.observer.progress(context.name, (records += count), total, "records");
+  for (const { graph, place, target } of restoration.staged) {
+    if (options.mode === "merge" && held.has(target)) {
+      await awaitSettled(session, Buffer.from(target), context);
+      await copyGraph(session, target, place);
+      const { constraints } = (await readSchema(session, place)).schema;
+      await dropConstraints(session, place, constraints);
+      const read = { ...(await readPartsFor(place, parts, dump.rule, true)), onProgress };
+      await applyDifference({ read, source, dump: graph, isDry: false });
+      await createIndexes(session, place, { ...graph.schema, indexes: [], constraints }, context);
+    } else {
+      await createNames(session, place, graph.schema);
+      await keepAlive(session, place);
+      await writeGraph({
+        session,
+        graph: place,
+        source,
+        nodes: graph.nodes,
+        edges: graph.edges,
+        signal: context.signal,
+        connections: Math.min(3, config.connections),
+        onProgress,
+      });
+      await createIndexes(session, place, graph.schema, context);
+    }
     await keepAlive(session, place);
   }
   restoration.isStaged = true;
   // From here on the restoration is the caller's.
   stack.move();
   return restoration;
+}
+
+async function copyGraph(session: Session, target: string, place: Uint8Array): Promise<void> {
+  try {
+    await session.command("GRAPH.COPY", target, place);
+  } catch (error) {
+    throw refused("copy the graph on the server", error);
+  }
+  await keepAlive(session, place);
 }

@@ -244,6 +244,19 @@ export async function createIndexes(
   }
 }
 
+/** Takes constraints away, which need not hold while records are written. */
+export async function dropConstraints(
+  session: Session,
+  graph: Uint8Array,
+  constraints: GraphSchema["constraints"],
+): Promise<void> {
+  for (const { type, entity, label, properties } of constraints) {
+    const count = String(properties.length);
+    const words = [type, entity, label, "PROPERTIES", count, ...properties];
+    await session.command("GRAPH.CONSTRAINT", "DROP", graph, ...words);
+  }
+}
+
 function indexStatement(index: Index, withLanguage: boolean): Buffer {
   const { entity, label, property, kind } = index;
   const pattern = entity === "NODE" ? `(x:${quoteName(label)})` : `()-[x:${quoteName(label)}]-()`;

@@ -11,6 +11,7 @@ import type { SeenGraph } from "./dump.ts";
 import { keyStream, recordsOf } from "./keys.ts";
 import { readGraph } from "./read-graph.ts";
 import type { GraphRead, ReadParts } from "./read-graph.ts";
+import { requireGraph } from "./require-graph.ts";
 import { ServerError } from "./resp.ts";
 import { awaitSettled } from "./schema.ts";
 import { banScratch, endForgotten, keepAlive, keepingAlive, removeScratch, scratchName } from "./scratch.ts";
@@ -63,17 +64,6 @@ export async function openView(
     instant,
     copies: places ?? [],
     version: server.version,
-  });
-}
-
-async function requireGraph(session: Session, name: string, config: FalkorDBConfig): Promise<void> {
-  const type = await session.ask("TYPE", name);
-  if (String(type) === "graphdata") return;
-  const isMissing = String(type) === "none";
-  throw new MemkeepError(isMissing ? "STORE_MISSING" : "STORE_UNREADABLE", {
-    tried: `read the graph ${JSON.stringify(name)}`,
-    happened: isMissing ? "the server has no graph of that name" : "that key holds something else",
-    next: `Check \`graph\` in the configuration of ${new URL(config.url).host}.`,
   });
 }
 

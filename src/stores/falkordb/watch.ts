@@ -5,6 +5,7 @@
  */
 import type { Connection } from "./connection.ts";
 import type { Session } from "./client.ts";
+import type { Reply } from "./resp.ts";
 
 type Word = string | Uint8Array;
 
@@ -45,14 +46,14 @@ export class Watch implements AsyncDisposable {
   }
 
   /**
-   * All commands at once; false when somebody wrote to a watched key: then none of them. Redis does not take back what was
+   * All commands at once, and their answers; undefined when somebody wrote to a watched key: then none of them. Redis does not take back what was
    * done before a command that fails, so nothing may be left that can. When this rejects with `STORE_UNREACHABLE` the
    * commands may have taken effect, or may yet.
    */
-  async execute(commands: readonly (readonly Word[])[]): Promise<boolean> {
+  async execute(commands: readonly (readonly Word[])[]): Promise<readonly Reply[] | undefined> {
     await this.#command("MULTI");
     for (const command of commands) await this.#command(...command);
-    return (await this.#command("EXEC")) !== null;
+    return ((await this.#command("EXEC")) as readonly Reply[] | null) ?? undefined;
   }
 
   #command(...words: Word[]): ReturnType<Connection["command"]> {

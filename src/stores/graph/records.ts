@@ -87,7 +87,7 @@ export function edgeRecord(edge: GraphEdge, nodes: KeyTable): RecordLine | undef
   const from = nodeReference(source.key, source.ordinal);
   const to = nodeReference(target.key, target.ordinal);
   const key = `[${from},${JSON.stringify(edge.type)},${to}]`;
-  const line = `{"key":${key},"properties":${writeValue(edge.properties, vectors)}}`;
+  const line = edgeLine(key, edge.properties, vectors);
   return {
     collection: edgeCollection(edge.type),
     key: Buffer.from(key),
@@ -95,6 +95,16 @@ export function edgeRecord(edge: GraphEdge, nodes: KeyTable): RecordLine | undef
     vectors,
     digest: contentDigest(line, vectors),
   };
+}
+
+/** The digest of an edge's record, by the text of its key. */
+export function edgeDigest(key: string, properties: ValueMap): Buffer {
+  const vectors: PlacedVector[] = [];
+  return contentDigest(edgeLine(key, properties, vectors), vectors);
+}
+
+function edgeLine(key: string, properties: ValueMap, vectors: PlacedVector[]): string {
+  return `{"key":${key},"properties":${writeValue(properties, vectors)}}`;
 }
 
 /** `(:Label)`, `(:One:Two)`, `()` for nodes without label. Colons and backslashes in labels get a backslash. */

@@ -17,7 +17,7 @@ import type { DumpSource } from "../store.ts";
 import type { DumpedGraph } from "./dump.ts";
 import { edgeKind, nodeKind } from "./kinds.ts";
 import { markerLabel } from "./marker.ts";
-import { pairUp } from "./pair-up.ts";
+import { pairUp } from "../graph/pair-up.ts";
 import type { ReadParts } from "./read-graph.ts";
 import { Sweep } from "./sweep.ts";
 import {
