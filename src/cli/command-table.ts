@@ -193,9 +193,15 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: "repository",
-    summary: "check and repair a repository",
+    summary: "size, check and repair of a repository",
     group: care,
     commands: [
+      {
+        name: "stats",
+        summary: "show how large it is, what made it grow, what a prune would free",
+        group: care,
+        load: () => import("./commands/repository-stats.ts"),
+      },
       {
         name: "check",
         summary: "find what is wrong in a repository",

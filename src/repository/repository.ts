@@ -158,6 +158,32 @@ export interface PrunePlan {
   readonly repackBytes: number;
   readonly keptBytes: number;
   readonly unusedBytesAfter: number;
+  /** By how much the packs shrink. */
+  readonly freedBytes: number;
+}
+
+/** What one snapshot made a repository grow by. */
+export interface SnapshotGrowth extends Pick<SnapshotInfo, "id" | "time" | "stack" | "safety" | "readBytes"> {
+  /** Stored bytes that no older snapshot uses. */
+  readonly addedBytes: number;
+}
+
+export interface RepositoryStats {
+  /** Everything that lies in its place: packs, indexes, snapshot files, keys, locks, proofs. */
+  readonly sizeBytes: number;
+  readonly packs: number;
+  readonly packBytes: number;
+  /** Blobs that snapshots use, each once, and what they take as they are stored. */
+  readonly usedBlobs: number;
+  readonly usedBytes: number;
+  /** The same before compression. */
+  readonly plainBytes: number;
+  /** All files of all snapshots, as if each were restored to a place of its own. */
+  readonly rawBytes: number;
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotGrowth[];
+  /** What a prune with the given options would do now. */
+  readonly prune: PrunePlan;
 }
 
 export interface LockInfo {
@@ -233,6 +259,8 @@ export interface Repository {
   /** Removes snapshots (not their data) under an exclusive lock. Proofs of removed snapshots go with them. */
   forget(ids: readonly string[]): Promise<void>;
   planPrune(options: PruneOptions): Promise<PrunePlan>;
+  /** `REPOSITORY_DAMAGED` when something that snapshots use is missing: sizes would be guesses. Writes nothing but a lock. */
+  stats(options: PruneOptions): Promise<RepositoryStats>;
   /** Frees what no snapshot uses. A crash at any point leaves every snapshot readable. */
   prune(options: PruneOptions): Promise<PrunePlan>;
 

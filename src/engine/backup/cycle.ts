@@ -7,6 +7,7 @@ import { reasonOf } from "../../domain/errors.ts";
 import type { Repository, VerifyLevel } from "../../repository/repository.ts";
 import type { PruneReport } from "../prune/report.ts";
 import { prune } from "../prune/run.ts";
+import { usualPrune } from "../prune/usual.ts";
 import { defaultSafetyRule } from "../retain/plan.ts";
 import type { RetainReport } from "../retain/report.ts";
 import { planRetention, retain } from "../retain/run.ts";
@@ -43,9 +44,6 @@ export interface CycleReport extends BackupReport {
 export type CycleResult =
   | { readonly kind: "planned"; readonly plan: BackupPlan }
   | { readonly kind: "ran"; readonly plan: BackupPlan; readonly report: CycleReport };
-
-/** Share of unused bytes that may stay: as restic's own prune, so that little is rewritten for little gain. */
-const maxUnused = 0.05;
 
 /** As `backup`; rejects only when no snapshot came to be, or when it is interrupted. */
 export async function backupCycle(
@@ -106,12 +104,7 @@ async function followUp(
       done = { ...done, retained };
       if (retained.removed === 0 || !options.prune) return done;
       surroundings.observer.step(name, "freeing the room of forgotten snapshots");
-      const pruned = await prune(
-        repository,
-        configured,
-        { maxUnused, maxRepackBytes: undefined },
-        surroundings,
-      );
+      const pruned = await prune(repository, configured, usualPrune, surroundings);
       return { ...done, pruned };
     } finally {
       await repository.close();

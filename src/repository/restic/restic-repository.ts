@@ -14,6 +14,7 @@ import type {
   PruneOptions,
   PrunePlan,
   Repository,
+  RepositoryStats,
   SnapshotInfo,
   SnapshotReader,
 } from "../repository.ts";
@@ -21,7 +22,7 @@ import { type CacheOptions, ObjectCache } from "./cache/object-cache.ts";
 import { configRemedy, type RepositoryConfig } from "./config-file.ts";
 import type { MasterKey } from "./crypto/master-key.ts";
 import { createSealer, type Sealer } from "./crypto/seal.ts";
-import { type LoadedIndex, loadIndex } from "./index/load-index.ts";
+import { type LoadedIndex, loadIndex, wholeIndex } from "./index/load-index.ts";
 import type { Here, LockOwner } from "./lock/lock-file.ts";
 import { addKey, keyNamed, listKeys, recoveryUser, removeKey } from "./keys/key-ring.ts";
 import { acquireLock, type HeldLock, listLocks, type LockParts, removeLocks } from "./lock/lock.ts";
@@ -162,6 +163,17 @@ export class ResticRepository implements Repository, Premises {
   async planPrune(options: PruneOptions): Promise<PrunePlan> {
     const { planPrune } = await import("./prune/prune.ts");
     return planPrune(this, options);
+  }
+
+  async stats(options: PruneOptions): Promise<RepositoryStats> {
+    const { repositoryStats } = await import("./stats/stats.ts");
+    await using _guard = await this.guard();
+    const snapshots = await loadSnapshots(this.#cached);
+    this.forgetIndex();
+    const index = wholeIndex(await this.index());
+    const { storage, signal } = this;
+    // Awaited here: the guard holds until it is done.
+    return await repositoryStats({ storage, index, workers: this.workers(), signal }, snapshots, options);
   }
 
   async prune(options: PruneOptions): Promise<PrunePlan> {

@@ -71,6 +71,7 @@ export function planSteps(
       repackBytes: repack.reduce((sum, { weight }) => sum + weight.fileBytes!, 0),
       keptBytes,
       unusedBytesAfter: unusedBytes - freed,
+      freedBytes: removeBytes + freed,
     },
   };
 }

@@ -57,7 +57,8 @@ export function findTree(index: BlobIndex, id: string): number {
   return index.find(Buffer.from(id, "hex"), 0, "tree");
 }
 
-async function* readTrees(parts: TreeParts, entries: readonly number[]): AsyncGenerator<ReadTree> {
+/** Given trees, each once, in the order in which they lie. */
+export async function* readTrees(parts: TreeParts, entries: readonly number[]): AsyncGenerator<ReadTree> {
   const loader = new StreamLoader(parts.storage, parts.index, parts.workers);
   for (const group of groupsOf(entries, parts.index)) {
     parts.signal.throwIfAborted();
