@@ -169,7 +169,7 @@ export interface SnapshotGrowth extends Pick<SnapshotInfo, "id" | "time" | "stac
 }
 
 export interface RepositoryStats {
-  /** Everything that lies in its place: packs, indexes, snapshot files, keys, locks, proofs. */
+  /** Everything that lies in its place: packs, indexes, snapshot files, keys, proofs; no locks. */
   readonly sizeBytes: number;
   readonly packs: number;
   readonly packBytes: number;

@@ -8,8 +8,8 @@ import { Bitmap } from "../use/bitmap.ts";
 import { firstUsers, unused } from "../use/first-users.ts";
 import type { TreeParts } from "../use/read-trees.ts";
 
-/** All but the packs. */
-const smallFiles = ["index/", "snapshots/", "keys/", "locks/", "memkeep/"];
+/** All but the packs, and the locks, which come and go: that of this very look is among them. */
+const smallFiles = ["index/", "snapshots/", "keys/", "memkeep/"];
 
 /**
  * Numbers of each blob, never an object of it: memory is that of the index and some twenty bytes a blob. Rejects as a prune
