@@ -4,7 +4,7 @@ import type { SnapshotInfo } from "./repository.ts";
 /**
  * A finder of the snapshot that is the same as a given one. First restic's own rule, so that `restic copy` and memkeep know
  * each other's copies: the same original and everything else alike. Then memkeep's: one backup into several repositories
- * makes one recovery point in each, with the same run, time and paths, and nobody's copy.
+ * makes one recovery point in each, with the same run, time and paths, though files may be cut otherwise in each.
  */
 export function sameAmong(
   snapshots: readonly SnapshotInfo[],

@@ -59,6 +59,27 @@ test("what the target has is not sent: one shared polynomial, one half the same"
   expect(whole.addedBytes).toBeLessThan(110_000);
 });
 
+test("repositories that cut files otherwise: everything is sent, once, and comes back the same", async () => {
+  await using other = await makeWorld();
+  expect(other.process().config.polynomial).not.toBe(from.process().config.polynomial);
+  await backup(other.process(), first, { timeMs: Date.UTC(2026, 10, 19) });
+  const { snapshots, addedBytes } = await other.process().copyFrom(from.process(), ids);
+  expect(snapshots).toMatchObject([{ result: "copied" }, { result: "copied" }]);
+  // Random bytes: no chunk of its own is one of those that come, and the second snapshot shares the first one's.
+  expect(addedBytes).toBeGreaterThan(240_000);
+  expect(addedBytes).toBeLessThan(260_000);
+  const reader = other.process();
+  const contents = await Promise.all(
+    (await reader.snapshots()).map(async ({ id }) => restore(await reader.open(id))),
+  );
+  expect(contents).toEqual([second, first, first]);
+  expect(await other.process().copyFrom(from.process(), ids)).toMatchObject({ addedBytes: 0 });
+  // Its own next backup is cut as ever, and finds its own chunks again.
+  const { addedBytes: again } = await backup(other.process(), first);
+  expect(again).toBeLessThan(3_000);
+  if (!restic!.missing) await stockCheck(restic!.path, other.path);
+});
+
 test("one backup into both is one recovery point: its snapshot is no copy and is not copied", async () => {
   const writer = await beginSnapshot([from.process(), to.process()], { stack: "stack", run: "r1", tags: [] });
   await writer.save("store/a.jsonl", "records", pieces(first["store/a.jsonl"]!));
@@ -135,6 +156,39 @@ describe.skipIf(restic!.missing)("stock restic", () => {
     const { snapshots } = await to.process().copyFrom(from.process(), ids);
     expect(snapshots).toMatchObject([{ result: "there" }, { result: "there" }]);
   });
+
+  test.each(stocks.map(({ path }) => [path]))(
+    "%s copy does not bring a second time what one backup wrote to both",
+    async (path) => {
+      const writer = await beginSnapshot([from.process(), to.process()], {
+        stack: "stack",
+        run: "r1",
+        tags: [],
+      });
+      await writer.save("store/a.jsonl", "records", pieces(first["store/a.jsonl"]!));
+      const outcomes = await writer.commit(Date.UTC(2026, 10, 25), ["store"]);
+      const made = outcomes.map((outcome) => (outcome.ok ? outcome.snapshot : undefined));
+      expect(made[0]!.id).not.toBe(made[1]!.id);
+      expect(made[0]!.original).toBe(made[1]!.original);
+      const file = join(to.folder, "password");
+      await writeFile(file, password);
+      for (const [source, target] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        const args = ["copy", "--from-repo", source.path, "--from-password-file", file];
+        expect(await stock(path, target.path, args)).toMatchObject({ code: 0 });
+        expect(await target.process().snapshots()).toHaveLength(3);
+        await stockCheck(path, target.path);
+      }
+      // restic rewrites the snapshot and keeps its original; memkeep and restic go on knowing it.
+      expect(await stock(path, to.path, ["tag", "--add", "mine", made[1]!.id])).toMatchObject({ code: 0 });
+      const [tagged] = await to.process().snapshots();
+      expect(tagged).toMatchObject({ original: made[0]!.original, tags: expect.arrayContaining(["mine"]) });
+      const { snapshots } = await to.process().copyFrom(from.process(), [made[0]!.id]);
+      expect(snapshots).toMatchObject([{ result: "there" }]);
+    },
+  );
 
   test("laws 4 and 9: stopped at any operation, what is there is whole, and the next copy needs no help", async () => {
     await backup(to.process(), { "store/z.jsonl": seededBytes(9, 20_000) });

@@ -1,4 +1,5 @@
 /** Writes one snapshot to one or several repositories. */
+import { randomBytes } from "node:crypto";
 import type { FileKind } from "../../domain/manifest.ts";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { NewSnapshotOptions, SavedFile, SnapshotWriter, WriteOutcome } from "../repository.ts";
@@ -59,10 +60,16 @@ export class ResticSnapshotWriter implements SnapshotWriter {
   #files = 0;
   #processedBytes = 0;
   #ended = false;
+  /**
+   * One snapshot in several repositories has another id in each, since each names its own parent. restic's `copy` takes for one
+   * what has one original: an id that is no repository's own, and that restic never looks up.
+   */
+  readonly #original: string | undefined;
 
   constructor(parts: SnapshotWriterParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.now();
+    this.#original = parts.participants.length > 1 ? randomBytes(32).toString("hex") : undefined;
   }
 
   async save(
@@ -203,6 +210,7 @@ export class ResticSnapshotWriter implements SnapshotWriter {
         uid: stamp.uid,
         gid: stamp.gid,
         tags: snapshotTags(options.stack, options.run, stores, options.tags, options.safety),
+        ...(this.#original === undefined ? {} : { original: this.#original }),
         programVersion: program,
         summary: {
           startedMs: this.#startedMs,

@@ -39,6 +39,8 @@ export interface NewSnapshot {
   readonly uid: number;
   readonly gid: number;
   readonly tags: readonly string[];
+  /** What its likes in other repositories have too. */
+  readonly original?: string;
   readonly programVersion: string;
   readonly summary: {
     readonly startedMs: number;
@@ -68,6 +70,7 @@ export function encodeSnapshot(snapshot: NewSnapshot): string {
     uid: snapshot.uid,
     gid: snapshot.gid,
     tags: snapshot.tags,
+    ...(snapshot.original === undefined ? {} : { original: snapshot.original }),
     program_version: snapshot.programVersion,
     summary: {
       backup_start: goTime(summary.startedMs),
