@@ -58,6 +58,7 @@ async function sections(): Promise<Section[]> {
     { title: "The file", path: "", shape: root, without: [] },
     { title: "`backup`", path: "backup.", shape: backup, without: [] },
     { title: "`backup.keep`", path: "backup.keep.", shape: backup.properties!["keep"]!, without: [] },
+    { title: "`cache`", path: "cache.", shape: root.properties!["cache"]!, without: [] },
     { title: "`repositories.<name>`", path: "repositories.<name>.", shape: repository, without: [] },
     ...storage.map((shape) => ({
       title: `\`repositories.<name>.storage\` with \`type: ${named(shape)}\``,

@@ -64,6 +64,7 @@ export async function openStack(options: OpenOptions = {}): Promise<OpenStack> {
     stores: options.stores ?? [],
     repository: options.repository,
     stack: options.stack,
+    cacheSize: undefined,
     environment,
     signal,
     redactor,
@@ -77,7 +78,7 @@ export async function openStack(options: OpenOptions = {}): Promise<OpenStack> {
     redactor,
     retryLockMs: undefined,
     ask: password && (({ name }) => password(name)),
-    cache: { folder: `${cacheRoot(environment)}/repositories`, maximumBytes: 512 * 2 ** 20 },
+    cacheFolder: `${cacheRoot(environment)}/repositories`,
   };
   const stack = await openConfiguredStack(configuration, access);
   const chosen = chosenStores ? stack.stores.filter(({ name }) => chosenStores.includes(name)) : stack.stores;

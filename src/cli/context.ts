@@ -20,6 +20,7 @@ export interface CommonOptions {
   readonly repository?: string;
   readonly stack?: string;
   readonly retryLock?: string;
+  readonly cacheSize?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -39,9 +40,6 @@ export interface ContextParts {
   /** All commands, for completion. */
   readonly commands: readonly Completable[];
 }
-
-/** The indexes of a few repositories with millions of blobs each. */
-const cacheBytes = 512 * 2 ** 20;
 
 export class Context {
   readonly options: CommonOptions;
@@ -76,6 +74,7 @@ export class Context {
       file: this.options.config,
       repository,
       stack: this.options.stack,
+      cacheSize: this.options.cacheSize,
       stores,
       environment: this.environment,
       signal: this.signal,
@@ -93,7 +92,7 @@ export class Context {
       environment: this.environment,
       redactor: this.redactor,
       retryLockMs: this.#retryLockMs(),
-      cache: { folder: join(cacheRoot(this.environment), "repositories"), maximumBytes: cacheBytes },
+      cacheFolder: join(cacheRoot(this.environment), "repositories"),
       ask: canAsk()
         ? ({ name }) => askPassword({ repository: name, confirm, signal: this.signal })
         : undefined,

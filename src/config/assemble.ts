@@ -20,7 +20,7 @@ import { storeSchemas } from "./kinds.ts";
 import { keepRules } from "./keep.ts";
 import { listValues, maskSecrets } from "./list-values.ts";
 import { type Origin, pathKey } from "./origin.ts";
-import { checkName, isRepositoryName, nameOfUrl, readStores, type UrlStore } from "./overrides.ts";
+import { checkName, checkSize, isRepositoryName, nameOfUrl, readStores, type UrlStore } from "./overrides.ts";
 import { type PreparedFile, prepareFile } from "./prepare.ts";
 import { configError, type Problem } from "./problem.ts";
 import type { ConfigDocument } from "./read-file.ts";
@@ -35,6 +35,7 @@ export interface Parts {
   readonly stores: Given<readonly string[]> | undefined;
   readonly repository: Given<string> | undefined;
   readonly stack: Given<string> | undefined;
+  readonly cacheSize: Given<string> | undefined;
   readonly environment: Environment;
   readonly signal: AbortSignal;
   readonly redactor: Redactor;
@@ -46,6 +47,7 @@ interface Share {
   readonly stores: readonly ConfiguredStore[];
   readonly repositories: readonly ConfiguredRepository[];
   readonly backup: BackupSettings;
+  readonly cacheBytes: number;
   readonly values: readonly ResolvedValue[];
   readonly masked: Readonly<Record<string, unknown>>;
 }
@@ -53,6 +55,8 @@ interface Share {
 const defaultRetryLockMs = 0;
 /** Longer than a router's restart; shorter than an open view should hold back its store's own clean-up. */
 const defaultStallLimitMs = 5 * 60_000;
+/** The indexes of a few repositories with millions of blobs each. */
+const defaultCacheBytes = 512 * 2 ** 20;
 const nothing: Share = {
   stack: undefined,
   stores: [],
@@ -64,8 +68,10 @@ const nothing: Share = {
     prune: true,
     verify: undefined,
     stallLimitMs: defaultStallLimitMs,
+    catchUp: false,
     tags: [],
   },
+  cacheBytes: defaultCacheBytes,
   values: [],
   masked: {},
 };
@@ -83,6 +89,7 @@ export async function assemble(parts: Parts): Promise<LoadedConfiguration> {
   }
   if (parts.repository) share = await withRepository(share, parts.repository);
   if (parts.stack) share = withStack(share, checkName(parts.stack.value, "--stack"), parts.stack.origin);
+  if (parts.cacheSize) share = withCacheSize(share, parts.cacheSize);
   const configuration: Configuration = {
     file: document?.source,
     ...share,
@@ -108,7 +115,7 @@ async function shareOfFile(file: PreparedFile, redactor: Redactor): Promise<Shar
     const others = problems.filter(({ path }) => !before.has(pathKey(path)));
     throw configError(file.source, [...file.problems, ...others]);
   }
-  const { stack, backup } = root.data;
+  const { stack, backup, cache } = root.data;
   return {
     stack,
     stores,
@@ -120,8 +127,10 @@ async function shareOfFile(file: PreparedFile, redactor: Redactor): Promise<Shar
       prune: backup?.prune ?? true,
       verify: backup?.verify,
       stallLimitMs: backup?.stallLimit ?? defaultStallLimitMs,
+      catchUp: backup?.catchUp ?? false,
       tags: backup?.tags ?? [],
     },
+    cacheBytes: cache?.size ?? defaultCacheBytes,
     values: listValues(file.tree, file.shape, (path) => file.origin(path)),
     masked: maskSecrets(file.tree, file.shape) as Record<string, unknown>,
   };
@@ -232,6 +241,19 @@ function withStack(share: Share, stack: string, origin: Origin): Share {
     stack,
     values: [stackValue(stack, origin), ...share.values.filter(({ path }) => path[0] !== "stack")],
     masked: { ...share.masked, stack },
+  };
+}
+
+function withCacheSize(share: Share, { value, origin }: Given<string>): Share {
+  const path = ["cache", "size"];
+  return {
+    ...share,
+    cacheBytes: checkSize(value, origin),
+    values: [
+      ...share.values.filter((known) => pathKey(known.path) !== pathKey(path)),
+      { path, value, origin },
+    ],
+    masked: { ...share.masked, cache: { size: value } },
   };
 }
 

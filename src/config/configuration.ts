@@ -35,6 +35,8 @@ export interface BackupSettings {
   readonly verify: "stored" | "decoded" | "restored" | undefined;
   /** With several repositories, how long one may take for one request. */
   readonly stallLimitMs: number;
+  /** After a backup, bring repositories that lag up to date. */
+  readonly catchUp: boolean;
   readonly tags: readonly string[];
 }
 
@@ -53,6 +55,8 @@ export interface Configuration {
   readonly stores: readonly ConfiguredStore[];
   readonly repositories: readonly ConfiguredRepository[];
   readonly backup: BackupSettings;
+  /** How much of repositories far away is kept on this machine, all of them together. */
+  readonly cacheBytes: number;
   /** Every value with where it comes from, in the order of the file, defaults last. */
   readonly values: readonly ResolvedValue[];
   /** All of it as one tree with secrets masked, as it goes into manifests. */

@@ -42,6 +42,7 @@ function request(environment: Environment): ConfigurationRequest {
     stores: [],
     repository: undefined,
     stack: undefined,
+    cacheSize: undefined,
     environment,
     signal: new AbortController().signal,
     redactor: new Redactor(),
@@ -78,6 +79,7 @@ test("a file becomes a stack, paths begin at the file's folder", async () => {
     prune: true,
     verify: "restored",
     stallLimitMs: 300_000,
+    catchUp: false,
     tags: [],
   });
 });
@@ -102,6 +104,25 @@ test("every value knows its origin: flag before variable before file before defa
     "repositories.other.password": "*** from MEMKEEP_PASSWORD",
   });
   expect(Object.keys(origins)).not.toContain("repositories.local.storage");
+});
+
+test("the cache's limit: a flag beats MEMKEEP_CACHE_SIZE, that the file, the file the default", async () => {
+  const file = `${usual}cache: { size: 2GB }\n`;
+  const environment = { MEMKEEP_CACHE_SIZE: "3MB" };
+  const sizes = [
+    await load(usual),
+    await load(file),
+    await load(file, { environment }),
+    await load(file, { environment, cacheSize: "0" }),
+  ].map(({ configuration }) => [
+    configuration.cacheBytes,
+    ...configuration.values.filter(({ path }) => path[0] === "cache").map(({ origin }) => origin.kind),
+  ]);
+  expect(sizes).toEqual([[512 * 2 ** 20], [2e9, "file"], [3e6, "variable"], [0, "flag"]]);
+  await expect(load(usual, { environment: { MEMKEEP_CACHE_SIZE: "much" } })).rejects.toMatchObject({
+    code: "USAGE",
+    message: expect.stringMatching(/MEMKEEP_CACHE_SIZE.*"much" is no size/),
+  });
 });
 
 test.each([

@@ -15,6 +15,8 @@ export interface ConfigurationRequest {
   readonly repository: string | undefined;
   /** `--stack`. */
   readonly stack: string | undefined;
+  /** `--cache-size`. */
+  readonly cacheSize: string | undefined;
   readonly environment: Environment;
   readonly signal: AbortSignal;
   /** Is told of every secret. */
@@ -40,6 +42,12 @@ export async function loadConfiguration(request: ConfigurationRequest): Promise<
     environment["MEMKEEP_STACK"],
     "MEMKEEP_STACK",
   );
+  const cacheSize = given(
+    request.cacheSize === undefined ? [] : [request.cacheSize],
+    "--cache-size",
+    environment["MEMKEEP_CACHE_SIZE"],
+    "MEMKEEP_CACHE_SIZE",
+  );
   const found = await findConfigFile(request.file, environment);
   const enough = stores !== undefined && repository !== undefined && stores.value.every(isUrlLike);
   const document = found && (found.named || !enough) ? await readDocument(found.path) : undefined;
@@ -48,6 +56,7 @@ export async function loadConfiguration(request: ConfigurationRequest): Promise<
     stores,
     repository: first(repository),
     stack: first(stack),
+    cacheSize: first(cacheSize),
     environment,
     signal: request.signal,
     redactor: request.redactor,

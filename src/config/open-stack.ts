@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { isMemkeepError, MemkeepError } from "../domain/errors.ts";
 import type { Stack, StackRepository, StackStore } from "../engine/stack.ts";
 import type { Repository } from "../repository/repository.ts";
+import { CacheSpace } from "../repository/restic/cache/cache-space.ts";
 import { StallLimitedStorage } from "../storages/decorators/stall-limit.ts";
 import { storeKinds } from "../stores/index.ts";
 import type { StoreContext } from "../stores/store.ts";
@@ -17,8 +18,8 @@ export interface OpeningAccess extends PasswordAccess {
   readonly program: string;
   /** Of a flag; the configuration's when undefined. */
   readonly retryLockMs: number | undefined;
-  /** Where small files of repositories far away are kept on this machine, and how many bytes of them. */
-  readonly cache?: { readonly folder: string; readonly maximumBytes: number };
+  /** Where small files of repositories far away are kept on this machine; how many, the configuration says. */
+  readonly cacheFolder?: string;
 }
 
 /** Loads the adaptors of the stores in use, and nothing of others. Reaches nothing yet. */
@@ -53,10 +54,15 @@ export async function openStack(configuration: Configuration, access: OpeningAcc
 
 /** The repositories alone, for what needs no store. */
 export function stackRepositories(configuration: Configuration, access: OpeningAccess): StackRepository[] {
+  const { cacheFolder } = access;
+  const { cacheBytes } = configuration;
+  // One for all of them: they share the limit.
+  const cache =
+    cacheFolder !== undefined && cacheBytes > 0 ? new CacheSpace(cacheFolder, cacheBytes) : undefined;
   return configuration.repositories.map((repository) => ({
     name: repository.name,
     localPath: localPathOf(repository),
-    open: (options) => openConfigured(repository, access, options?.stallLimitMs),
+    open: (options) => openConfigured(repository, access, cache, options?.stallLimitMs),
     inspect: () => repository.place.inspect(),
   }));
 }
@@ -85,6 +91,7 @@ function localPathOf({ place }: ConfiguredRepository): string | undefined {
 async function openConfigured(
   repository: ConfiguredRepository,
   access: OpeningAccess,
+  cache: CacheSpace | undefined,
   stallLimitMs: number | undefined,
 ): Promise<Repository> {
   const opened = await openPlace(repository);
@@ -103,7 +110,7 @@ async function openConfigured(
       retryLockMs: access.retryLockMs ?? repository.retryLockMs,
       signal: access.signal,
       // A folder here is as near as a cache of it would be.
-      ...(access.cache && repository.place.kind !== "local" ? { cache: access.cache } : {}),
+      ...(cache && repository.place.kind !== "local" ? { cache } : {}),
     }).catch((error: unknown) => {
       throw withOrigin(error, password);
     });

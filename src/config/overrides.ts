@@ -3,8 +3,9 @@ import { basename, extname } from "node:path";
 import { MemkeepError } from "../domain/errors.ts";
 import { nameForm, nameFrom, namePattern } from "../domain/name.ts";
 import { nearestName } from "../domain/nearest.ts";
+import { parseSize, sizeForm } from "../domain/size.ts";
 import { storeKinds } from "../stores/index.ts";
-import type { Origin } from "./origin.ts";
+import { describeOrigin, type Origin } from "./origin.ts";
 
 export interface UrlStore {
   readonly name: string;
@@ -96,5 +97,16 @@ export function checkName(text: string, what: string): string {
     tried: `understand ${what}`,
     happened: `${JSON.stringify(text.slice(0, 80))} is no name`,
     next: `Write ${nameForm}.`,
+  });
+}
+
+/** `USAGE` when a size given by a flag or a variable is none. */
+export function checkSize(text: string, origin: Origin): number {
+  const sizeBytes = parseSize(text);
+  if (sizeBytes !== undefined) return sizeBytes;
+  throw new MemkeepError("USAGE", {
+    tried: `understand ${describeOrigin(origin)}`,
+    happened: `${JSON.stringify(text.slice(0, 80))} is no size`,
+    next: `Write ${sizeForm}.`,
   });
 }

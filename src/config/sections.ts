@@ -1,7 +1,7 @@
 /** The sections of the configuration that belong to no adaptor. Each key says what it means: editors show it. */
 import { z } from "zod";
 import { nameForm, namePattern } from "../domain/name.ts";
-import { Duration } from "../domain/settings.ts";
+import { Duration, Size } from "../domain/settings.ts";
 
 export const Name = z.string().regex(namePattern, `expected ${nameForm}`);
 
@@ -97,12 +97,26 @@ export const BackupSection = z.strictObject({
       "With several repositories: how long one may take for a single request before it is given up and the others go on; 5m when absent.",
     examples: ["10m"],
   }),
+  catchUp: z
+    .boolean()
+    .default(false)
+    .describe(
+      "After a backup, copy to each repository the snapshots that it lacks and another one has, but those that `keep` would forget there at once. One that was forgotten by name comes back while another repository has it.",
+    ),
   tags: z
     .array(z.string().regex(/^[^,\s]+$/, "expected a tag without commas and blanks"))
     .optional()
     .meta({ description: "Tags that every snapshot gets.", examples: [["nightly"]] }),
 });
 export type BackupSection = z.infer<typeof BackupSection>;
+
+export const CacheSection = z.strictObject({
+  size: Size.prefault("512MiB").meta({
+    description:
+      "How much of repositories far away (indexes, snapshot files) is kept on this machine, all repositories together; `0`: nothing.",
+    examples: ["2GB"],
+  }),
+});
 
 /** What every repository has beside its storage. */
 export const RepositorySection = z
@@ -171,6 +185,10 @@ export const RootSection = z.strictObject({
   backup: BackupSection.optional().meta({
     description: "What a backup does, and what it keeps.",
     examples: [{ minInterval: "20h", verify: "decoded" }],
+  }),
+  cache: CacheSection.optional().meta({
+    description: "What is kept on this machine, so that repositories far away open quickly.",
+    examples: [{ size: "2GB" }],
   }),
 });
 

@@ -28,7 +28,7 @@ export interface SnapshotInfo {
   readonly addedBytes: number | undefined;
   /** The backup run that made it; undefined where another program did. One run has one recovery point in every repository. */
   readonly run: string | undefined;
-  /** The id that it first had; its own where it is no copy. */
+  /** The id that it first had, or the one that a backup gave it in all repositories; its own where it is alone. */
   readonly original: string;
   /** Equal for two copies of one snapshot: everything in it but its parent and its original. */
   readonly likeness: string;

@@ -44,6 +44,7 @@ export async function makeWorld(stores: readonly string[] = ["a"], name = "memor
     file: undefined,
     repository: path("backups"),
     stack: name,
+    cacheSize: undefined,
     stores: stores.map((store) => `${store}=${path(`${store}.db`)}`),
     environment,
     signal,

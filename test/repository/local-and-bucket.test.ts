@@ -92,6 +92,7 @@ backup: { stallLimit: 3s }
       file: join(folder, "memkeep.yaml"),
       repository: undefined,
       stack: undefined,
+      cacheSize: undefined,
       stores: [],
       environment,
       signal,

@@ -57,6 +57,7 @@ export const command: CommandModule = {
         keep: configuration.backup.keep,
         prune: configuration.backup.prune,
         stallLimitMs: configuration.backup.stallLimitMs,
+        catchUp: configuration.backup.catchUp,
       },
       context.surroundings(),
     );

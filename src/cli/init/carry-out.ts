@@ -78,6 +78,7 @@ async function understood(context: Context, { file }: InitPlan, text: string): P
       stores: undefined,
       repository: undefined,
       stack: undefined,
+      cacheSize: undefined,
       environment: context.environment,
       signal: context.signal,
       redactor: context.redactor,
@@ -152,6 +153,7 @@ async function firstBackup(
       keep: undefined,
       prune: false,
       stallLimitMs: configuration.backup.stallLimitMs,
+      catchUp: false,
     },
     context.surroundings(),
   );

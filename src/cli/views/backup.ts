@@ -1,5 +1,6 @@
 /** What a backup would do, and did. */
 import type { BackupPlan } from "../../engine/backup/plan.ts";
+import type { CatchUp } from "../../engine/copy/catch-up.ts";
 import type { CycleReport, FollowUp } from "../../engine/backup/cycle.ts";
 import type { RepositoryOutcome } from "../../engine/backup/report.ts";
 import type { VerifyReport } from "../../engine/verify/report.ts";
@@ -36,6 +37,7 @@ export function backupView(report: CycleReport, style: Style): string {
       const followUp = report.followUps.find((after) => after.repository === repository.name);
       return [repositoryLine(repository, style), ...(followUp ? followUpLines(followUp, style) : [])];
     }),
+    ...report.catchUps.flatMap((one) => catchUpLines(one, style)),
     ...report.warnings.map((warning) => `${style.warn(style.signs.warn)} ${printable(warning)}`),
     verdict(report, style),
   ].join("\n");
@@ -92,6 +94,25 @@ function provenLine({ level, snapshots, durationMs }: VerifyReport, style: Style
       wrap(style.warn(printable(`${name}: ${note}`)), style.columns, "    "),
     ),
   ].join("\n");
+}
+
+function catchUpLines({ repository, from, copied, error }: CatchUp, style: Style): string[] {
+  const name = style.bold(printable(repository));
+  const source = from === undefined ? "" : ` with ${printable(from)}`;
+  const bad = style.bad(style.signs.bad);
+  if (copied === undefined) {
+    return [`${bad} ${name}: not brought up to date${source}: ${printable(error ?? "")}`];
+  }
+  return [
+    ...(copied.copied.length > 0
+      ? [
+          `${style.good(style.signs.good)} ${name}: brought up to date${source}, ${amountText(copied.copied.length, "snapshot")} copied, ${sizeText(copied.addedBytes)} added`,
+        ]
+      : []),
+    ...copied.failed.map(
+      ({ snapshot, text }) => `${bad} ${name}: ${printable(`${shortId(snapshot)} is not copied: ${text}`)}`,
+    ),
+  ];
 }
 
 function verdict(report: CycleReport, style: Style): string {

@@ -5,6 +5,7 @@
 import type { KeepRules } from "../../domain/keep/index.ts";
 import { reasonOf } from "../../domain/errors.ts";
 import type { Repository, VerifyLevel } from "../../repository/repository.ts";
+import { type CatchUp, catchUp } from "../copy/catch-up.ts";
 import type { PruneReport } from "../prune/report.ts";
 import { prune } from "../prune/run.ts";
 import { usualPrune } from "../prune/usual.ts";
@@ -24,6 +25,8 @@ export interface CycleOptions extends BackupOptions {
   /** Forget what these rules do not keep; nothing when undefined. */
   readonly keep: KeepRules | undefined;
   readonly prune: boolean;
+  /** At the end, bring the repositories that lag up to date with the others. */
+  readonly catchUp: boolean;
 }
 
 /** What followed in one repository. */
@@ -39,6 +42,8 @@ export interface FollowUp {
 export interface CycleReport extends BackupReport {
   /** One for each repository that was written, where anything was to follow. */
   readonly followUps: readonly FollowUp[];
+  /** One for each repository that lacked something, and each that it came from. */
+  readonly catchUps: readonly CatchUp[];
 }
 
 export type CycleResult =
@@ -59,11 +64,28 @@ export async function backupCycle(
     if (options.verify === undefined && options.keep === undefined) continue;
     followUps.push(await followUp(stack, name, snapshot, result.report, options, surroundings));
   }
-  const failed = followUps.some(({ error }) => error !== undefined);
+  const catchUps = options.catchUp ? await catchUpAll(stack, result.report, options, surroundings) : [];
+  const failed =
+    followUps.some(({ error }) => error !== undefined) ||
+    catchUps.some(({ error, copied }) => error !== undefined || copied!.failed.length > 0);
   return {
     ...result,
-    report: { ...result.report, followUps, ...(failed ? { outcome: "partial" as const } : {}) },
+    report: { ...result.report, followUps, catchUps, ...(failed ? { outcome: "partial" as const } : {}) },
   };
+}
+
+/** Those that failed are left out: they are told already. Last of all, so that what was just forgotten is not copied. */
+async function catchUpAll(
+  stack: Stack,
+  { repositories, outcome }: BackupReport,
+  { keep, stallLimitMs }: CycleOptions,
+  surroundings: Surroundings,
+): Promise<readonly CatchUp[]> {
+  const well = stack.repositories.filter(({ name }) =>
+    repositories.some((known) => known.name === name && known.result !== "failed"),
+  );
+  if (outcome === "skipped" || well.length < 2) return [];
+  return catchUp(well, { stack: stack.name, keep, stallLimitMs }, surroundings);
 }
 
 async function followUp(

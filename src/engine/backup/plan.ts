@@ -23,6 +23,8 @@ export interface BackupChoice {
   /** Skip a repository whose newest complete snapshot of this stack is younger; 0 for never. */
   readonly minIntervalMs: number;
   readonly force: boolean;
+  /** Repositories that lag are brought up to date in the same run: nobody need be told the command. */
+  readonly catchUp?: boolean;
 }
 
 export interface PlannedRepository {
@@ -67,11 +69,13 @@ export function planBackup(facts: BackupFacts, choice: BackupChoice): BackupPlan
       newest,
     };
   });
-  warnings.push(
-    ...findBehind(facts.repositories, facts.stack).map(
-      (behind) => `${behindText(behind)}: memkeep ${catchUpCommand(behind)}`,
-    ),
-  );
+  if (choice.catchUp !== true) {
+    warnings.push(
+      ...findBehind(facts.repositories, facts.stack).map(
+        (behind) => `${behindText(behind)}: memkeep ${catchUpCommand(behind)}`,
+      ),
+    );
+  }
   return { stack: facts.stack, stores: facts.stores, repositories, warnings };
 }
 

@@ -1,11 +1,10 @@
 /** Makes and opens repositories in the restic format. */
 import { hostname, userInfo } from "node:os";
-import { join } from "node:path";
 import { MemkeepError, isMemkeepError } from "../../domain/errors.ts";
 import type { Storage } from "../../storages/storage.ts";
 import type { Clock } from "../../util/clock/clock.ts";
 import { goTime } from "./tree/go-json.ts";
-import type { CacheOptions } from "./cache/object-cache.ts";
+import type { CacheSpace } from "./cache/cache-space.ts";
 import {
   newConfig,
   readConfig,
@@ -30,8 +29,8 @@ export interface RepositoryAccess {
   readonly program: string;
   readonly retryLockMs: number;
   readonly signal: AbortSignal;
-  /** A folder for all repositories' caches; each gets one below it, named by its id. */
-  readonly cache?: CacheOptions;
+  /** Where all repositories keep small files on this machine. */
+  readonly cache?: CacheSpace;
 }
 
 const keyName = /^keys\/[0-9a-f]{64}$/;
@@ -109,7 +108,6 @@ async function connect(
     keyId: id,
     config,
     ...(configProblem && { configProblem }),
-    ...(access.cache && { cache: { ...access.cache, folder: join(access.cache.folder, config.id) } }),
     owner: {
       hostname: hostname(),
       username: userInfo().username,

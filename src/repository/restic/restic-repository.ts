@@ -18,7 +18,8 @@ import type {
   SnapshotInfo,
   SnapshotReader,
 } from "../repository.ts";
-import { type CacheOptions, ObjectCache } from "./cache/object-cache.ts";
+import type { CacheSpace } from "./cache/cache-space.ts";
+import { ObjectCache } from "./cache/object-cache.ts";
 import { configRemedy, type RepositoryConfig } from "./config-file.ts";
 import type { MasterKey } from "./crypto/master-key.ts";
 import { createSealer, type Sealer } from "./crypto/seal.ts";
@@ -53,7 +54,7 @@ export interface ResticRepositoryParts {
   readonly retryLockMs: number;
   readonly signal: AbortSignal;
   /** Where index and snapshot files are kept for the next time; without it they are fetched each time. */
-  readonly cache?: CacheOptions;
+  readonly cache?: CacheSpace;
 }
 
 export class ResticRepository implements Repository, Premises {
@@ -83,7 +84,7 @@ export class ResticRepository implements Repository, Premises {
     this.sealer = createSealer(parts.key);
     this.objects = new Objects(parts.storage, this.sealer);
     this.#cached = parts.cache
-      ? new Objects(new ObjectCache(parts.storage, parts.cache), this.sealer)
+      ? new Objects(new ObjectCache(parts.storage, parts.cache, this.id), this.sealer)
       : this.objects;
   }
 

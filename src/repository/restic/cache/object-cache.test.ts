@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultyStorage } from "../../../storages/decorators/faults.ts";
 import { LocalStorage } from "../../../storages/local/storage.ts";
+import { CacheSpace } from "./cache-space.ts";
 import { ObjectCache } from "./object-cache.ts";
 
 let folder: string;
@@ -17,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function cache(maximumBytes = 1e6): ObjectCache {
-  return new ObjectCache(far, { folder: join(folder, "cache"), maximumBytes });
+  return new ObjectCache(far, new CacheSpace(join(folder, "cache"), maximumBytes), "r1");
 }
 
 async function put(kind: string, length = 1000): Promise<{ name: string; bytes: Buffer }> {
@@ -60,9 +61,9 @@ describe("object cache", () => {
   test("law 12: a cached file that was changed is not believed", async () => {
     const { name, bytes } = await put("index");
     await cache().read(name);
-    await writeFile(join(folder, "cache", name), "something else");
+    await writeFile(join(folder, "cache", "r1", name), "something else");
     expect(await cache().read(name)).toEqual(bytes);
-    expect(await readFile(join(folder, "cache", name))).toEqual(bytes);
+    expect(await readFile(join(folder, "cache", "r1", name))).toEqual(bytes);
   });
 
   test("a file that the repository no longer has is dropped at the next listing", async () => {
@@ -79,6 +80,25 @@ describe("object cache", () => {
   test("stays below its limit: those that were not used for longest leave", async () => {
     for (let n = 0; n < 6; n++) await cache(3500).read((await put("index")).name);
     expect((await names()).length).toBe(3);
+  });
+
+  test("several repositories share the limit, and are below it at every moment", async () => {
+    const space = new CacheSpace(join(folder, "cache"), 3500);
+    const caches = ["r1", "r2"].map((id) => new ObjectCache(far, space, id));
+    for (let n = 0; n < 8; n++) {
+      const files = await Promise.all(caches.map(() => put("index")));
+      await Promise.all(caches.map((one, number) => one.read(files[number]!.name)));
+      expect((await names()).length).toBeLessThanOrEqual(3);
+    }
+    expect(await readdir(join(folder, "cache"))).toEqual(["r1", "r2"]);
+  });
+
+  test("a file larger than the limit is not kept, and drives nothing out", async () => {
+    const small = await put("index");
+    const large = await put("index", 4000);
+    await cache(3500).read(small.name);
+    expect(await cache(3500).read(large.name)).toEqual(large.bytes);
+    expect(await names()).toEqual([small.name.slice(6)]);
   });
 
   test("a folder that cannot be used is no failure", async () => {

@@ -3,30 +3,27 @@
  * again. The files are kept as they are in the repository: sealed, and named by their SHA-256, which is checked at every
  * read. Which files exist, the repository alone says. Check, prune and repair look past the cache.
  */
-import { hash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { hash } from "node:crypto";
+import { readdir, readFile, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThroughStorage } from "../../../storages/decorators/pass-through.ts";
 import type { ByteRange, Storage, StorageEntry } from "../../../storages/storage.ts";
-
-export interface CacheOptions {
-  /** Of this repository alone; made when it is missing. */
-  readonly folder: string;
-  readonly maximumBytes: number;
-}
+import { absent, type CacheSpace } from "./cache-space.ts";
 
 const cachedName = /^(index|snapshots)\/([0-9a-f]{64})$/;
 
 export class ObjectCache extends PassThroughStorage {
-  readonly #options: CacheOptions;
+  readonly #space: CacheSpace;
+  /** Of this repository alone; made when it is missing. */
+  readonly #folder: string;
   /** Set at the first trouble with the folder: a cache is never worth failing for, nor trying again. */
   #off = false;
-  /** Bytes in the folder, as far as this process knows; undefined before it has looked. */
-  #bytes: number | undefined;
 
-  constructor(inner: Storage, options: CacheOptions) {
+  /** @param repository its id, hex: the name of its folder. */
+  constructor(inner: Storage, space: CacheSpace, repository: string) {
     super(inner);
-    this.#options = options;
+    this.#space = space;
+    this.#folder = join(space.folder, repository);
   }
 
   /** Drops what the repository no longer has. */
@@ -46,7 +43,7 @@ export class ObjectCache extends PassThroughStorage {
     const kept = await this.#attempt(() => this.#load(name, id));
     if (kept) return kept;
     const bytes = await this.inner.read(name);
-    if (hash("sha256", bytes) === id) await this.#attempt(() => this.#store(name, bytes));
+    if (hash("sha256", bytes) === id) await this.#attempt(() => this.#space.store(this.#path(name), bytes));
     return bytes;
   }
 
@@ -61,36 +58,6 @@ export class ObjectCache extends PassThroughStorage {
     return bytes;
   }
 
-  async #store(name: string, bytes: Buffer): Promise<void> {
-    const path = this.#path(name);
-    const temporary = `${path}-tmp-${randomBytes(6).toString("hex")}`;
-    await mkdir(join(path, ".."), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, bytes, { mode: 0o600 });
-    await rename(temporary, path);
-    await this.#makeRoom(bytes.length);
-  }
-
-  /** Looks through the folder at the first file that is stored, and again when those that came since make it too large. */
-  async #makeRoom(storedBytes: number): Promise<void> {
-    this.#bytes &&= this.#bytes + storedBytes;
-    if (this.#bytes !== undefined && this.#bytes <= this.#options.maximumBytes) return;
-    const files: { path: string; bytes: number; usedMs: number }[] = [];
-    for (const kind of ["index", "snapshots"]) {
-      for (const name of (await readdir(this.#path(kind)).catch(absent)) ?? []) {
-        const path = join(this.#path(kind), name);
-        const found = await stat(path).catch(absent);
-        if (found) files.push({ path, bytes: found.size, usedMs: found.mtimeMs });
-      }
-    }
-    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { path, bytes } of files.sort((a, b) => a.usedMs - b.usedMs)) {
-      if (total <= this.#options.maximumBytes) break;
-      await rm(path, { force: true });
-      total -= bytes;
-    }
-    this.#bytes = total;
-  }
-
   async #keepOnly(kind: string, there: ReadonlySet<string>): Promise<void> {
     for (const name of (await readdir(this.#path(kind)).catch(absent)) ?? []) {
       if (!there.has(`${kind}/${name}`)) await rm(join(this.#path(kind), name), { force: true });
@@ -98,7 +65,7 @@ export class ObjectCache extends PassThroughStorage {
   }
 
   #path(name: string): string {
-    return join(this.#options.folder, name);
+    return join(this.#folder, name);
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -110,9 +77,4 @@ export class ObjectCache extends PassThroughStorage {
       return undefined;
     }
   }
-}
-
-function absent(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-  throw error;
 }
