@@ -17,6 +17,7 @@ import type {
   StoreKind,
   StoreRecord,
   View,
+  Written,
 } from "../store.ts";
 import { countRows, readServer } from "./schema.ts";
 import { openSession } from "./client.ts";
@@ -32,6 +33,7 @@ import { probeDatabase } from "./probe.ts";
 import { planDatabaseRestore } from "./restore-plan.ts";
 import { stageRestore } from "./restore.ts";
 import { recoverSwitch } from "./swap.ts";
+import { writeRecords } from "./write.ts";
 import { type HeldSnapshot, type Surroundings, holdSnapshot } from "./view.ts";
 
 export const postgres: StoreKind<PostgresConfig> = {
@@ -96,6 +98,10 @@ class PostgresStore implements Store {
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {
     return stageRestore(plan, source, options, this.#surroundings());
+  }
+
+  write(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written> {
+    return this.#reaching((surroundings) => writeRecords(collection, records, surroundings));
   }
 
   probe(): Promise<readonly Probe[]> {
