@@ -20,7 +20,7 @@ const rounds = Number(process.argv[3] ?? 3);
 const batch = 5000;
 const folder = await mkdtemp(join(tmpdir(), "memkeep-bench-"));
 const engineOf = await engine("neo4j");
-const server = await engineOf.start({ password: "bench-password" });
+const server = await engineOf.start({ password: "bench-password", atFullSpeed: true });
 const { url, username, password } = accessFromUrl(server.url);
 const source = neo4jDriver.driver(url, neo4jDriver.auth.basic(username!, password!));
 

@@ -104,40 +104,6 @@ export class TestDatabase implements AsyncDisposable {
   }
 }
 
-/** Servers that are started when needed, and given out again when they are handed back. */
-export class DatabasePool implements AsyncDisposable {
-  readonly #engine: TestEngine<typeof neo4j.start>;
-  readonly #idle: TestDatabase[] = [];
-  readonly #all: TestDatabase[] = [];
-
-  constructor(engine: TestEngine<typeof neo4j.start>) {
-    this.#engine = engine;
-  }
-
-  /** Starts so many at once. */
-  async prepare(count: number): Promise<void> {
-    const started = await Promise.all(Array.from({ length: count }, () => TestDatabase.start(this.#engine)));
-    this.#all.push(...started);
-    this.#idle.push(...started);
-  }
-
-  /** An empty database. */
-  async take(): Promise<TestDatabase> {
-    if (this.#idle.length === 0) await this.prepare(1);
-    const database = this.#idle.shift()!;
-    await database.empty();
-    return database;
-  }
-
-  giveBack(database: TestDatabase): void {
-    this.#idle.push(database);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const database of this.#all) await database[Symbol.asyncDispose]();
-  }
-}
-
 const text = (value: string): string => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
 /** One expression a value. The numbers in the names are those of the trap list. */
@@ -229,8 +195,11 @@ export const hostileNames = [
   "id",
 ];
 
-/** All of it in one graph. */
-export async function fillAwkward(database: TestDatabase): Promise<void> {
+/** All of it in one graph; with `little` in place of the whole schema, which takes longer than all the records. */
+export async function fillAwkward(
+  database: TestDatabase,
+  schema: "whole" | "little" = "whole",
+): Promise<void> {
   const { client } = database;
   const values = awkwardValues.map(
     ([name, expression]) => `(:Value {id: ${text(name)}, v: ${expression}, w: 0.5})`,
@@ -246,7 +215,7 @@ export async function fillAwkward(database: TestDatabase): Promise<void> {
     return `(n${index}:${quoted} {${quoted}: $names[${index}]})-[:${quoted} {${quoted}: $names[${index}]}]->(n${index})`;
   });
   await client.command(`CREATE ${patterns.join(", ")}`, { names: hostileNames });
-  await database.run(...awkwardGraph);
+  await database.run(...awkwardGraph, ...(schema === "whole" ? wholeSchema : littleSchema), awaitIndexes);
 }
 
 const awkwardGraph: readonly string[] = [
@@ -264,17 +233,24 @@ const awkwardGraph: readonly string[] = [
   "MATCH (n:Hole) WHERE NOT n.id IN ['h7', 'h49'] DELETE n",
   "UNWIND range(0, 300) AS i CREATE (:Memory {id: 'm' + toString(i), importance: i / 7.0, embedding: [x IN range(1, 64) | x * i / 128.0]})",
   "MATCH (a:Memory), (b:Memory {id: 'm0'}) CREATE (a)-[:RELATES_TO {strength: 0.1 + 0.2}]->(b)",
-  // 4, 26: indexes of every kind with options, and constraints.
+];
+
+const awaitIndexes = "CALL db.awaitIndexes(300)";
+const memoryId = "CREATE CONSTRAINT memory_id FOR (n:Memory) REQUIRE n.id IS UNIQUE";
+const memoryText = "CREATE TEXT INDEX memory_text FOR (n:Memory) ON (n.content)";
+const littleSchema: readonly string[] = [memoryText, memoryId];
+
+/** 4, 26: indexes of every kind with options, and constraints. */
+const wholeSchema: readonly string[] = [
   "CREATE RANGE INDEX memory_range FOR (n:Memory) ON (n.importance, n.user)",
   "CREATE RANGE INDEX `back``tick` FOR (n:`back``tick`) ON (n.`back``tick`)",
-  "CREATE TEXT INDEX memory_text FOR (n:Memory) ON (n.content)",
+  memoryText,
   "CREATE POINT INDEX memory_point FOR (n:Memory) ON (n.place) OPTIONS {indexConfig: {`spatial.cartesian.min`: [-100.5, -7.0], `spatial.cartesian.max`: [100.0, 7.0]}}",
   "CREATE FULLTEXT INDEX memory_words FOR (n:Memory|Other) ON EACH [n.content, n.title] OPTIONS {indexConfig: {`fulltext.analyzer`: 'german', `fulltext.eventually_consistent`: true}}",
   "CREATE VECTOR INDEX memory_vector FOR (n:Memory) ON (n.embedding) OPTIONS {indexConfig: {`vector.dimensions`: 64, `vector.similarity_function`: 'euclidean', `vector.hnsw.m`: 24}}",
   "CREATE RANGE INDEX edge_range FOR ()-[r:RELATES_TO]-() ON (r.strength)",
   "CREATE FULLTEXT INDEX edge_words FOR ()-[r:RELATES_TO|P]-() ON EACH [r.why]",
   "CREATE VECTOR INDEX edge_vector FOR ()-[r:RELATES_TO]-() ON (r.v) OPTIONS {indexConfig: {`vector.dimensions`: 3, `vector.similarity_function`: 'cosine'}}",
-  "CREATE CONSTRAINT memory_id FOR (n:Memory) REQUIRE n.id IS UNIQUE",
+  memoryId,
   "CREATE CONSTRAINT edge_unique FOR ()-[r:RELATES_TO]-() REQUIRE (r.a, r.b) IS UNIQUE",
-  "CALL db.awaitIndexes(300)",
 ];

@@ -17,10 +17,7 @@ describe.skipIf(server.missing)("restoring Neo4j", () => {
   beforeAll(async () => {
     [database, beside] = await Promise.all([TestDatabase.start(server), TestDatabase.start(server)]);
   });
-  beforeEach(async () => {
-    await database.empty();
-    await beside.empty();
-  });
+  beforeEach(() => database.empty());
   afterAll(async () => {
     await database?.[Symbol.asyncDispose]();
     await beside?.[Symbol.asyncDispose]();
@@ -213,6 +210,7 @@ describe.skipIf(server.missing)("restoring Neo4j", () => {
   it("--into takes an empty database only, and another server", async () => {
     await people();
     const taken = await database.dump();
+    await beside.empty();
     await beside.run("CREATE (:Theirs)");
     const options: RestoreOptions = { target: { kind: "into", target: beside.url }, force: true };
     await expect(database.restore(taken, options)).rejects.toMatchObject({ code: "TARGET_IN_USE" });
@@ -232,6 +230,7 @@ describe.skipIf(server.missing)("restoring Neo4j", () => {
     expect((await itself.planRestore(source, drill)).obstacles).toEqual([
       { overridable: false, text: "the scratch database is the store itself" },
     ]);
+    await beside.empty();
     await beside.run("CREATE (:Theirs)");
     await using theirs = await database.store({
       scratch: { url: beside.config().url, auth: `neo4j/${password}` },

@@ -124,12 +124,27 @@ describe.skipIf(testEngine.missing)("traps of Qdrant", () => {
       place.path("reused"),
       '{"strict_mode_config":{"enabled":true,"max_query_limit":7}}',
     );
-    let pages = 0;
-    const reusing: Tamper = async (exchange, pass) => {
+    const remove = (id: number) =>
+      place.ask("POST", `${place.path("reused")}/points/delete?wait=true`, `{"points":[${id}]}`);
+    await remove(40);
+    let [pages, listings, fetches] = [0, 0, 0];
+    const reusing: Tamper = async ({ path, body }, pass) => {
       const answer = await pass();
-      if (!exchange.path.endsWith("/scroll") || ++pages > 8) return answer;
-      await place.ask("POST", `${place.path("reused")}/points/delete?wait=true`, '{"points":[3,40]}');
-      await place.upsert("reused", '{"id":3,"vector":[2.0]},{"id":40,"vector":[2.0]}');
+      if (path.endsWith("/points")) fetches++;
+      if (!path.endsWith("/scroll")) return answer;
+      const listsIds = body.includes('"with_vector":false');
+      // While pages are read: written anew, behind the cursor and before it.
+      if (!listsIds && ++pages < 8) {
+        for (const id of [3, 50]) {
+          await remove(id);
+          await place.upsert("reused", `{"id":${id},"vector":[2.0]}`);
+        }
+      }
+      // Gone while it was read, and back before the ids are listed: fetched once, and listed again after that.
+      if (listsIds && !body.includes('"offset"')) listings++;
+      if (!listsIds && answer.text.includes('"next_page_offset":null')) {
+        await place.upsert("reused", '{"id":40,"vector":[2.0]}');
+      }
       return answer;
     };
     await using between = await tamperWith(server.url, reusing);
@@ -137,6 +152,7 @@ describe.skipIf(testEngine.missing)("traps of Qdrant", () => {
     const keys = lines.map((line) => (JSON.parse(line) as { key: string }).key);
     expect(new Set(keys).size).toBe(60);
     expect(keys).toHaveLength(60);
+    expect({ listings, fetches }).toEqual({ listings: 2, fetches: 1 });
   });
 
   test("trap 22 and 23: empty, null, missing and mixed values, and texts of every kind, are told apart", async () => {
