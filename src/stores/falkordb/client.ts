@@ -167,15 +167,21 @@ export class Session implements AsyncDisposable {
 
 /** True when the server refused for want of rights. */
 export function isDenied(error: unknown): boolean {
-  return error instanceof ServerError && /^(NOPERM|NOAUTH)/.test(error.message);
+  return error instanceof ServerError && /^(?:EXECABORT .*)?(?:NOPERM|NOAUTH)/.test(error.message);
 }
 
 /** The server's refusal in words that hold no data: error texts of FalkorDB quote the query. */
 export function refused(tried: string, error: unknown): unknown {
   if (!(error instanceof ServerError)) return error;
+  if (isDenied(error)) {
+    const [, right] = /permissions to run the '([a-z.|]+)' command/i.exec(error.message) ?? [];
+    return new MemkeepError("STORE_DENIED", {
+      tried,
+      happened:
+        right === undefined ? "the user lacks a right" : `the user may not run ${right.toUpperCase()}`,
+      next: "Grant it: the readme of the FalkorDB store lists the least rights.",
+    });
+  }
   const [reason] = /^(?:[A-Z]+ )?[^:'"`]{0,120}/.exec(error.message) ?? [""];
-  return new MemkeepError(isDenied(error) ? "STORE_DENIED" : "STORE_UNREADABLE", {
-    tried,
-    happened: `the server refused: ${reason}`,
-  });
+  return new MemkeepError("STORE_UNREADABLE", { tried, happened: `the server refused: ${reason}` });
 }

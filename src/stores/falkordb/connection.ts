@@ -1,6 +1,6 @@
 /** One connection to the server: commands in, answers out, one at a time. */
 import { readFile } from "node:fs/promises";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, isIP } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { MemkeepError, reasonOf } from "../../domain/errors.ts";
@@ -44,7 +44,9 @@ export class Connection implements AsyncDisposable {
     const ca = config.caFile === undefined ? {} : { ca: await readFile(config.caFile) };
     const open = (take: (bytes: Uint8Array) => boolean): Socket => {
       if (url.protocol !== "rediss:") return openTcp(host, port, take);
-      const tls = connectTls({ host, port, servername: host, ...ca });
+      // An address is no name that TLS could ask for.
+      const name = isIP(host) > 0 ? {} : { servername: host };
+      const tls = connectTls({ host, port, ...name, ...ca });
       tls.on("data", (bytes: Buffer) => {
         if (!take(bytes)) tls.pause();
       });

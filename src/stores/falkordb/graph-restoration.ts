@@ -2,6 +2,7 @@
 import { MemkeepError, isMemkeepError } from "../../domain/errors.ts";
 import type { CollectionFacts } from "../../domain/manifest.ts";
 import type { DumpSource, Restoration, SwitchOutcome } from "../store.ts";
+import { refused } from "./client.ts";
 import { applyDifference } from "./difference.ts";
 import type { DumpedGraph, DumpedStore } from "./dumped-store.ts";
 import { currentFacts, heldBy, readPartsFor } from "./restore-plan.ts";
@@ -135,7 +136,8 @@ export class GraphRestoration implements Restoration {
     } catch (error) {
       if (isMemkeepError(error, "STORE_CHANGED")) throw error;
       this.#isSwitched = await this.#hasLeft(places[0]!);
-      if (!this.#isSwitched && !isMemkeepError(error, "STORE_UNREACHABLE")) throw error;
+      if (!this.#isSwitched && !isMemkeepError(error, "STORE_UNREACHABLE"))
+        throw refused("put a restored graph into place", error);
     }
     if (this.#isSwitched) this.#previous = previous;
     return this.#isSwitched;

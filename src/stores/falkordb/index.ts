@@ -15,7 +15,7 @@ import type {
   View,
   Written,
 } from "../store.ts";
-import { Session } from "./client.ts";
+import { Session, refused } from "./client.ts";
 import { fromUrl, graphNames } from "./config.ts";
 import type { FalkorDBConfig } from "./config.ts";
 import { decodeDump } from "./dump.ts";
@@ -67,24 +67,22 @@ class FalkorDBStore implements Store {
   }
 
   open(): Promise<View> {
-    return openView(this.#session, this.#config, this.#context);
+    return inWords("read FalkorDB", openView(this.#session, this.#config, this.#context));
   }
 
   async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
     refuseParts("falkordb", options);
-    return (await prepareRestore(source, options, this.#targetOf(options))).plan;
+    const prepared = prepareRestore(source, options, this.#targetOf(options));
+    return (await inWords("plan a restore into FalkorDB", prepared)).plan;
   }
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {
-    return stageRestore(plan, source, options, this.#targetOf(options));
+    return inWords("restore into FalkorDB", stageRestore(plan, source, options, this.#targetOf(options)));
   }
 
   write(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written> {
-    return writeRecords(collection, records, {
-      session: this.#session,
-      config: this.#config,
-      context: this.#context,
-    });
+    const parts = { session: this.#session, config: this.#config, context: this.#context };
+    return inWords("write records into FalkorDB", writeRecords(collection, records, parts));
   }
 
   probe(): Promise<readonly Probe[]> {
@@ -126,5 +124,14 @@ class FalkorDBStore implements Store {
       }
     }
     return bytes;
+  }
+}
+
+/** The server's own words hold data: they do not leave the adaptor. */
+async function inWords<Result>(tried: string, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    throw refused(tried, error);
   }
 }

@@ -14,7 +14,7 @@ import type { DumpedStore } from "./dumped-store.ts";
 import { readGraph } from "./read-graph.ts";
 import type { ReadParts } from "./read-graph.ts";
 import { readSchema } from "./schema.ts";
-import { readLibraries } from "./server.ts";
+import { readLibraries, serverFacts } from "./server.ts";
 
 export interface RestoreParts {
   readonly session: Session;
@@ -63,6 +63,12 @@ export async function prepareRestore(
   const names = targets(config, options, dump);
   const actions: string[] = [];
   const obstacles: { text: string; overridable: boolean }[] = [];
+  if ((await serverFacts(session)).isReplica) {
+    obstacles.push({
+      text: `${server} is a replica and takes no writes: name its primary`,
+      overridable: false,
+    });
+  }
   const now = new Map<string, number>();
   const held = new Map<string, string>();
   const inserted = new Map<string, number>();

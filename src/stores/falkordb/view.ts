@@ -122,7 +122,11 @@ class FalkorDBView implements View {
   async dump(sink: DumpSink): Promise<DumpFacts> {
     const { session, config, context, graphs, version } = this.#parts;
     const read = (graph: SeenGraph): Promise<GraphRead> => this.#read(graph, "records");
-    return await writeDump({ session, rule: config, context, graphs, version, read }, sink);
+    try {
+      return await writeDump({ session, rule: config, context, graphs, version, read }, sink);
+    } catch (error) {
+      throw refused("read the graph", error);
+    }
   }
 
   async collections(): Promise<readonly { name: string; records: number }[]> {
