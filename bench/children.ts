@@ -8,10 +8,14 @@ import type * as storagesModule from "../src/storages/index.ts";
 import type * as beginModule from "../src/repository/restic/begin-snapshot.ts";
 import type * as openModule from "../src/repository/restic/open-repository.ts";
 import type * as clockModule from "../src/util/clock/clock.ts";
+import { setFlagsFromString } from "node:v8";
 import { read } from "node:fs";
 import { promisify } from "node:util";
 import { open } from "node:fs/promises";
 import type { FileKind } from "../src/domain/manifest.ts";
+
+// As `src/cli/main.ts` does.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 async function load<T>(path: string): Promise<T> {
   return (await import(`../dist/${path}`)) as T;

@@ -23,6 +23,8 @@ export interface ByteRange {
 export interface StorageProperties {
   /** How many requests are worth having under way at once. */
   connections: number;
+  /** How many packs are worth writing at once: one where writing takes no time of waiting, several for a server far away. */
+  uploads: number;
   /** False where a listing may lag behind a write. All storages of today are read-after-write. */
   consistentList: boolean;
 }
@@ -60,8 +62,10 @@ export interface Storage {
    * cannot create exclusively (a disk without hard links, an S3 server without conditional writes), two writers of one
    * name in the same instant may both be told that they have it; it then has the bytes of one of them.
    * `STORAGE_FULL` when there is no room; what was written of it is removed again.
+   *
+   * @param sha256 of all the bytes, hex, where the caller knows it: a storage that sends one along need not compute it.
    */
-  write(name: string, parts: readonly Uint8Array[]): Promise<void>;
+  write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void>;
 
   /** Removes an entry; one that is not there is no error. Durable when it resolves. */
   remove(name: string): Promise<void>;

@@ -9,7 +9,8 @@ import { encodeLock } from "../../src/repository/restic/lock/lock-file.ts";
 import type { ResticRepository } from "../../src/repository/restic/restic-repository.ts";
 import { FaultyStorage, type ScriptedFault } from "../../src/storages/decorators/faults.ts";
 import { StallLimitedStorage } from "../../src/storages/decorators/stall-limit.ts";
-import type { Storage } from "../../src/storages/storage.ts";
+import { PassThroughStorage } from "../../src/storages/decorators/pass-through.ts";
+import type { Storage, StorageProperties } from "../../src/storages/storage.ts";
 import { MemkeepError } from "../../src/domain/errors.ts";
 import type { Clock } from "../../src/util/clock/clock.ts";
 import { ManualClock } from "../../src/util/clock/manual-clock.ts";
@@ -231,6 +232,57 @@ describe("a repository that stalls", () => {
     expect(two).toMatchObject({ ok: false, error: { code: "STORAGE_STALLED" } });
     if (!one?.ok) throw new Error("the other failed too", { cause: one?.error });
     await expectSame(near, one.snapshot.id, large);
+  });
+});
+
+describe("a repository far away", () => {
+  test("has several packs under way, as many as its storage says, and the other goes on while none of them arrives", async () => {
+    const large = { "store/a.jsonl": seededBytes(8, 50_000_000) };
+    const storedNear: string[] = [];
+    const lower = Promise.withResolvers<void>();
+    let underWay = 0;
+    let mostUnderWay = 0;
+    let storedFar = 0;
+    // Whoever waits for the far one before three of its packs are under way, or before the near one has two, waits for ever.
+    const arrive = (): void => {
+      if (underWay === 3 && storedNear.length >= 2) lower.resolve();
+    };
+    class Far extends PassThroughStorage {
+      override get properties(): StorageProperties {
+        return { ...this.inner.properties, uploads: 3 };
+      }
+
+      override async write(...[name, ...rest]: Parameters<Storage["write"]>): Promise<void> {
+        if (name.startsWith("data/")) {
+          mostUnderWay = Math.max(mostUnderWay, ++underWay);
+          arrive();
+          await lower.promise;
+          storedFar++;
+        }
+        await this.inner.write(name, ...rest);
+        if (name.startsWith("data/")) underWay--;
+      }
+    }
+    class Near extends PassThroughStorage {
+      override async write(...[name, ...rest]: Parameters<Storage["write"]>): Promise<void> {
+        await this.inner.write(name, ...rest);
+        if (!name.startsWith("data/")) return;
+        storedNear.push(name);
+        if (storedNear.length === 2) expect(storedFar).toBe(0);
+        arrive();
+      }
+    }
+    const outcomes = await backupToAll(
+      [near.process((storage) => new Near(storage)), far.process((storage) => new Far(storage))],
+      large,
+    );
+
+    expect(mostUnderWay).toBe(3);
+    for (const [number, world] of [near, far].entries()) {
+      const outcome = outcomes[number]!;
+      if (!outcome.ok) throw new Error("it failed", { cause: outcome.error });
+      await expectSame(world, outcome.snapshot.id, large);
+    }
   });
 });
 

@@ -24,8 +24,8 @@ export class PassThroughStorage implements Storage {
     return this.inner.read(name, range, into);
   }
 
-  write(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    return this.inner.write(name, parts);
+  write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void> {
+    return this.inner.write(name, parts, sha256);
   }
 
   remove(name: string): Promise<void> {

@@ -76,10 +76,10 @@ export class RetryingStorage extends PassThroughStorage {
     return retry(() => this.inner.read(name, range, into), this.#options);
   }
 
-  override write(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  override write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void> {
     return retry(async (failedAttempts) => {
       try {
-        await this.inner.write(name, parts);
+        await this.inner.write(name, parts, sha256);
       } catch (error) {
         if (failedAttempts === 0 || !isMemkeepError(error, "STORAGE_EXISTS")) throw error;
         if (!(await this.#holds(name, parts))) throw error;

@@ -42,12 +42,13 @@ export class StallLimitedStorage extends PassThroughStorage {
     }
   }
 
+  /** Nothing is read into the caller's memory: what was given up may still arrive, when that is somebody else's. */
   override read(name: string, range?: ByteRange): Promise<Buffer> {
     return this.#within(`read ${name} in`, () => this.inner.read(name, range));
   }
 
-  override write(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    return this.#within(`write ${name} to`, () => this.inner.write(name, parts));
+  override write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void> {
+    return this.#within(`write ${name} to`, () => this.inner.write(name, parts, sha256));
   }
 
   override remove(name: string): Promise<void> {

@@ -34,10 +34,10 @@ export class ThrottledStorage extends PassThroughStorage {
     return bytes;
   }
 
-  override async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  override async write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void> {
     const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
     await this.#up?.take(sizeBytes, this.#closed.signal);
-    await this.inner.write(name, parts);
+    await this.inner.write(name, parts, sha256);
   }
 
   override async close(): Promise<void> {

@@ -24,7 +24,7 @@ export interface LocalOptions {
 export class LocalStorage implements Storage {
   readonly location: string;
   // More than a few files at once make a disk slower, and Node has four threads for files.
-  readonly properties: StorageProperties = { connections: 4, consistentList: true };
+  readonly properties: StorageProperties = { connections: 4, uploads: 1, consistentList: true };
   readonly #root: string;
   readonly #clock: Clock;
   readonly #link: (from: string, to: string) => Promise<void>;

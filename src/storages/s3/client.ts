@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { getCACertificates } from "node:tls";
 import { S3Client } from "@aws-sdk/client-s3";
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { MemkeepError, reasonOf } from "../../domain/errors.ts";
+import { ReadingHttpAgent, ReadingHttpsAgent } from "./agent.ts";
 import { type S3Config, server } from "./config.ts";
 
 /**
@@ -32,8 +31,11 @@ export async function makeClient(given: S3Config): Promise<S3Client> {
     requestHandler: {
       connectionTimeout: 15_000,
       socketTimeout: config.stallLimit,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent({ ...agent, ...(certificates === undefined ? {} : { ca: certificates }) }),
+      httpAgent: new ReadingHttpAgent(agent),
+      httpsAgent: new ReadingHttpsAgent({
+        ...agent,
+        ...(certificates === undefined ? {} : { ca: certificates }),
+      }),
     },
   };
   const region = config.region ?? process.env["AWS_DEFAULT_REGION"];

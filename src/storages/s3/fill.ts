@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { MemkeepError } from "../../domain/errors.ts";
 
@@ -7,12 +8,14 @@ const maxEntryBytes = 1024 ** 3;
 
 /**
  * The bytes of an answer, exactly as many as were asked for (law 3). Too few that were announced, or a connection that
- * ends early, is an error; one that may pass where the server had announced more than it gave.
+ * ends early, is an error; one that may pass where the server had announced more than it gave. They are put into `into` where
+ * that is given and large enough: a buffer of its own for each of many reads is memory that only a collection gives back.
  */
 export async function fillFrom(
   answer: GetObjectCommandOutput,
   range: { offset: number; length: number } | undefined,
   tried: string,
+  into?: Uint8Array,
 ): Promise<Buffer> {
   const body = answer.Body;
   const announced = answer.ContentLength;
@@ -38,13 +41,18 @@ export async function fillFrom(
     }
   }
   // Not from Node's shared pool, see the contract.
-  const buffer = Buffer.from(new ArrayBuffer(announced));
+  const buffer =
+    into === undefined || into.byteLength < announced
+      ? Buffer.from(new ArrayBuffer(announced))
+      : Buffer.from(into.buffer, into.byteOffset, announced);
   let filled = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  // Flowing, not awaited chunk by chunk: that would stop and start the connection for every 64 KiB.
+  body.on("data", (chunk: Buffer) => {
     if (filled + chunk.length > announced)
-      throw refuse(`the server sent more than the ${announced} bytes it announced`);
-    filled += chunk.copy(buffer, filled);
-  }
+      body.destroy(refuse(`the server sent more than the ${announced} bytes it announced`));
+    else filled += chunk.copy(buffer, filled);
+  });
+  await finished(body);
   if (filled < announced) throw refuse(`the connection ended after ${filled} of ${announced} bytes`, true);
   return buffer;
 }

@@ -222,6 +222,40 @@ describe("S3 errors, by a stand-in", () => {
     expect(puts).toEqual([]);
   });
 
+  it.each([
+    {
+      server: "refuses a name that is taken",
+      refuses: true,
+      looks: ["HEAD lock", "PUT lock", "PUT lock", "PUT pack", "PUT other"],
+    },
+    {
+      server: "ignores the condition",
+      refuses: false,
+      looks: ["HEAD lock", "PUT lock", "PUT lock", "HEAD pack", "PUT pack", "HEAD other", "PUT other"],
+    },
+  ])(
+    "a server that $server is looked at before an upload only as long as it must be",
+    async ({ refuses, looks }) => {
+      const stored = new Set<string>();
+      const requests: string[] = [];
+      const storage = await standIn((request, response) => {
+        requests.push(`${request.method} ${pathOf(request).replace("/bucket/", "")}`);
+        if (!refuses || request.method !== "PUT" || !stored.has(pathOf(request)))
+          storingAnswer(stored, request, response);
+        else request.resume().on("end", () => response.writeHead(412).end(errorBody("PreconditionFailed")));
+      });
+
+      await storage.write("lock", [Buffer.from("x")]);
+      await storage.write("pack", [Buffer.from("x")]);
+      await storage.write("other", [Buffer.from("x")]);
+      await expect(storage.write("pack", [Buffer.from("y")])).rejects.toMatchObject({
+        code: "STORAGE_EXISTS",
+      });
+
+      expect(requests.filter((request) => !request.startsWith("GET")).slice(0, looks.length)).toEqual(looks);
+    },
+  );
+
   it.each<[string, (request: IncomingMessage) => [number, Record<string, string>, string]]>([
     ["gives the whole when a range was asked for", () => [200, { "content-length": "10" }, "0123456789"]],
     ["gives another range", () => [206, { "content-length": "4", "content-range": "bytes 0-3/10" }, "0123"]],

@@ -18,6 +18,11 @@ import { answerOf, s3Failure } from "./errors.ts";
 import { fillFrom } from "./fill.ts";
 import { locationOf } from "./location.ts";
 
+/** Each takes the memory of a pack (law 11). */
+const mostUploads = 6;
+/** An upload up to this size is worth sending twice to learn how the server keeps names. */
+const smallBytes = 64 * 1024;
+
 /**
  * A bucket, or a prefix in one; keys are laid out as restic's own S3 backend does. It tries nothing again by itself
  * but the later pages of a listing, which a decorator could only begin anew; `index.ts` puts the decorators around it.
@@ -32,13 +37,19 @@ export class S3Storage implements Storage {
   readonly #closed = new AbortController();
   /** Off once the server said that it knows no `If-None-Match` on uploads. */
   #conditional = true;
+  /** Whether the server has been seen to refuse a name that is taken: then nobody has to look before an upload. AWS does. */
+  #refusesTaken: boolean;
+  #askedWhetherItRefuses = false;
   #bucketSeen = false;
 
   constructor(config: S3Config, client: S3Client, pageRetry: RetryOptions) {
     this.location = locationOf(config);
-    this.properties = { connections: config.connections, consistentList: true };
+    // Two connections are left for what is asked meanwhile: a lock to refresh, an index file.
+    const uploads = Math.min(mostUploads, Math.max(1, config.connections - 2));
+    this.properties = { connections: config.connections, uploads, consistentList: true };
     this.#client = client;
     this.#config = config;
+    this.#refusesTaken = config.endpoint === undefined;
     this.#keyPrefix = config.prefix === "" ? "" : `${config.prefix}/`;
     this.#pageRetry = { ...pageRetry, signal: this.#closed.signal };
   }
@@ -65,7 +76,7 @@ export class S3Storage implements Storage {
     } while (token !== undefined);
   }
 
-  async read(name: string, range?: ByteRange): Promise<Buffer> {
+  async read(name: string, range?: ByteRange, into?: Uint8Array): Promise<Buffer> {
     const key = this.#key(name);
     const tried = `read ${name} in ${this.location}`;
     const offset = range?.offset ?? 0;
@@ -90,6 +101,7 @@ export class S3Storage implements Storage {
         answer,
         range?.length === undefined ? undefined : { offset, length: range.length },
         tried,
+        into,
       );
     } catch (error) {
       if (answerOf(error).name === "InvalidRange")
@@ -98,19 +110,20 @@ export class S3Storage implements Storage {
     }
   }
 
-  async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  async write(name: string, parts: readonly Uint8Array[], sha256?: string): Promise<void> {
     const key = this.#key(name);
     const tried = `write ${name} in ${this.location}`;
-    // Servers that ignore the condition exist; they cannot be told from those that keep it. AWS keeps it.
-    if (this.#config.endpoint !== undefined || !this.#conditional) await this.#refuseTaken(name, tried);
+    const digest = sha256 ?? digestOf(parts);
+    if (!this.#refusesTaken || !this.#conditional) await this.#refuseTaken(name, tried);
     try {
-      await this.#put(key, parts);
+      await this.#put(key, parts, digest);
     } catch (error) {
       if (!this.#conditional || answerOf(error).name !== "NotImplemented")
         throw this.#failure(error, tried, "s3:PutObject");
       this.#conditional = false;
-      return this.write(name, parts);
+      return this.write(name, parts, digest);
     }
+    await this.#learnWhetherItRefuses(key, parts, digest);
   }
 
   async remove(name: string): Promise<void> {
@@ -170,10 +183,25 @@ export class S3Storage implements Storage {
     }
   }
 
-  async #put(key: string, parts: readonly Uint8Array[]): Promise<void> {
-    const sha256 = createHash("sha256");
-    for (const part of parts) sha256.update(part);
-    const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  /**
+   * Servers that ignore the condition exist, and cannot be told from others until a name is taken. So the first small entry
+   * of a session, as a lock is, is sent a second time: a server that refuses it keeps the condition, and no later upload has to be
+   * preceded by a look. One that takes it has the same bytes as before.
+   */
+  async #learnWhetherItRefuses(key: string, parts: readonly Uint8Array[], digest: string): Promise<void> {
+    if (this.#refusesTaken || this.#askedWhetherItRefuses || !this.#conditional) return;
+    if (bytesOf(parts) > smallBytes) return;
+    this.#askedWhetherItRefuses = true;
+    try {
+      await this.#put(key, parts, digest);
+    } catch (error) {
+      // Any other answer teaches nothing, and the entry is stored already.
+      this.#refusesTaken = answerOf(error).name === "PreconditionFailed";
+    }
+  }
+
+  async #put(key: string, parts: readonly Uint8Array[], digest: string): Promise<void> {
+    const sizeBytes = bytesOf(parts);
     // Not joined: that would take the room of one more pack for every connection.
     const body = Readable.from(
       parts.filter((part) => part.byteLength > 0),
@@ -191,7 +219,6 @@ export class S3Storage implements Storage {
       ...(encryption === undefined ? {} : { ServerSideEncryption: encryption }),
       ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
     });
-    const digest = sha256.digest("hex");
     // The digest is signed with the request: the server refuses bytes that were changed on the way.
     command.middlewareStack.add(
       (next) => (args) => {
@@ -232,6 +259,16 @@ export class S3Storage implements Storage {
   #failure(error: unknown, tried: string, action: string): MemkeepError {
     return s3Failure(error, { tried, action, config: this.#config });
   }
+}
+
+function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+function digestOf(parts: readonly Uint8Array[]): string {
+  const sha256 = createHash("sha256");
+  for (const part of parts) sha256.update(part);
+  return sha256.digest("hex");
 }
 
 function missing(tried: string): MemkeepError {

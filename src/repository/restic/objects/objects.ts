@@ -57,7 +57,7 @@ export class Objects {
     const sealed = this.#sealer.seal(plain);
     const id = hash("sha256", sealed);
     try {
-      await this.#storage.write(`${folder}/${id}`, [sealed]);
+      await this.#storage.write(`${folder}/${id}`, [sealed], id);
     } catch (error) {
       // A write whose answer was lost did arrive; that it is the same bytes is seen, not supposed (law 8).
       if (!isMemkeepError(error, "STORAGE_EXISTS")) throw error;

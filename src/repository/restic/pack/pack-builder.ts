@@ -10,8 +10,8 @@ import { compressedEntryBytes, maximumHeaderBytes, writeEntry } from "./pack-hea
 
 /** restic's default size of a pack. */
 export const packTargetBytes: number = 16 * 2 ** 20;
-/** Room for a pack, the blob that fills it and the header; a larger blob gets a larger buffer. */
-const usualBytes = packTargetBytes + 2 * 2 ** 20;
+/** Room for the blob that fills a pack and the header; a larger blob gets a larger buffer. */
+const roomAbove = 2 * 2 ** 20;
 /** Seal of the header and its length field. */
 const trailerBytes = 32 + 4;
 
@@ -33,8 +33,12 @@ export class PackBuilder {
   #header: Buffer = Buffer.allocUnsafeSlow(64 * 2 ** 10);
   #headerLength = 0;
 
-  constructor() {
-    this.#shared = new SharedArrayBuffer(usualBytes);
+  readonly #targetBytes: number;
+
+  /** Full at `targetBytes`. */
+  constructor(targetBytes: number = packTargetBytes) {
+    this.#targetBytes = targetBytes;
+    this.#shared = new SharedArrayBuffer(targetBytes + roomAbove);
     this.#buffer = Buffer.from(this.#shared);
   }
 
@@ -43,7 +47,7 @@ export class PackBuilder {
   }
 
   get isFull(): boolean {
-    return this.#length + this.#headerLength >= packTargetBytes;
+    return this.#length + this.#headerLength >= this.#targetBytes;
   }
 
   /** Copies a sealed blob into the pack; its id stands in `ids` at `idAt`. Blobs of one pack have one type, as restic wants it. */
@@ -108,6 +112,7 @@ export class PackBuilder {
   reset(): void {
     this.#length = 0;
     this.#headerLength = 0;
+    const usualBytes = this.#targetBytes + roomAbove;
     if (this.#buffer.length > usualBytes) this.#resize(usualBytes);
   }
 

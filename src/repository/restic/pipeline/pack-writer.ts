@@ -15,7 +15,7 @@ import {
   type PackEntries,
 } from "../index/index-file.ts";
 import type { Objects } from "../objects/objects.ts";
-import { type Digest, PackBuilder } from "../pack/pack-builder.ts";
+import { type Digest, PackBuilder, packTargetBytes } from "../pack/pack-builder.ts";
 import { readEntries } from "../pack/pack-header.ts";
 import { packName } from "../pack/pack-name.ts";
 
@@ -36,6 +36,7 @@ const indexEveryMs = 5 * 60_000;
 export class PackWriter {
   readonly #parts: PackWriterParts;
   readonly #uploadsAtOnce: number;
+  readonly #targetBytes: number;
   readonly #open = new Map<BlobType, PackBuilder>();
   /** For blobs of either type: a builder keeps the memory that it has touched (law 11). */
   readonly #spare: PackBuilder[] = [];
@@ -54,8 +55,9 @@ export class PackWriter {
 
   constructor(parts: PackWriterParts) {
     this.#parts = parts;
-    // Each takes 18 MB. A folder takes one as fast as the next can be filled; a server far away needs several.
-    this.#uploadsAtOnce = Math.max(1, Math.floor(parts.storage.properties.connections / 4));
+    this.#uploadsAtOnce = parts.storage.properties.uploads;
+    // A pack under way takes its own memory: where several are, they are smaller (law 11).
+    this.#targetBytes = this.#uploadsAtOnce > 1 ? packTargetBytes / 2 : packTargetBytes;
     this.#indexedAtMs = parts.clock.monotonicMs();
   }
 
@@ -75,7 +77,7 @@ export class PackWriter {
     if (this.#failure) throw this.#failure;
     let pack = this.#open.get(type);
     if (!pack) {
-      pack = this.#spare.pop() ?? new PackBuilder();
+      pack = this.#spare.pop() ?? new PackBuilder(this.#targetBytes);
       this.#open.set(type, pack);
     }
     pack.add(type, sealed, ids, idAt, compressed ? plainBytes : 0);
@@ -100,7 +102,7 @@ export class PackWriter {
     plainBytes: number,
   ): Promise<void> {
     if (this.#failure) throw this.#failure;
-    const pack = this.#spare.pop() ?? new PackBuilder();
+    const pack = this.#spare.pop() ?? new PackBuilder(this.#targetBytes);
     this.addedPackedBytes += await pack.addParts(type, parts, expectedBytes, id, plainBytes);
     this.addedBytes += plainBytes;
     this.blobs[type]++;
@@ -141,7 +143,7 @@ export class PackWriter {
     const { id, header, bytes } = await pack.finish(sealer, digest);
     await mayWrite();
     try {
-      await storage.write(packName(id), [bytes]);
+      await storage.write(packName(id), [bytes], id);
     } catch (error) {
       // The name is the content's hash: a write whose answer was lost did arrive.
       if (!isMemkeepError(error, "STORAGE_EXISTS")) throw error;
