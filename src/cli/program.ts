@@ -1,5 +1,7 @@
 /** The commander program: options that every command has, and one command for each line of the table, loaded when used. */
 import { Command } from "commander";
+import { MemkeepError } from "../domain/errors.ts";
+import { nearestName } from "../domain/nearest.ts";
 import type { CommandModule } from "./command.ts";
 import { type CommandEntry, type CommandGroup, commandTable } from "./command-table.ts";
 import { commonOptions } from "./common-options.ts";
@@ -54,7 +56,11 @@ function addEntry(parent: Command, entry: CommandEntry | CommandGroup, parts: Pr
   command.helpGroup(entry.group).helpCommand(false);
   if ("commands" in entry) {
     for (const child of entry.commands) addEntry(command, child, parts);
-    command.action(() => command.help());
+    command.allowExcessArguments().action(() => {
+      const [word] = command.args;
+      if (word === undefined) command.help();
+      else throw unknownIn(entry, word);
+    });
     return;
   }
   let module: CommandModule;
@@ -65,6 +71,17 @@ function addEntry(parent: Command, entry: CommandEntry | CommandGroup, parts: Pr
     addPage(command, module);
   });
   command.action(() => parts.run(module, command));
+}
+
+/** The library suggests commands of the first level alone. */
+function unknownIn({ name, commands }: CommandGroup, word: string): MemkeepError {
+  const known = commands.map((command) => command.name);
+  const nearest = nearestName(word, known);
+  return new MemkeepError("USAGE", {
+    tried: `run memkeep ${name}`,
+    happened: `there is no ${JSON.stringify(word.slice(0, 80))} in it; there are ${known.join(", ")}`,
+    ...(nearest === undefined ? {} : { next: `Did you mean \`memkeep ${name} ${nearest}\`?` }),
+  });
 }
 
 function sentence(clause: string): string {

@@ -17,6 +17,7 @@ function memkeep(args: readonly string[], env: Readonly<Record<string, string>> 
 
 test.each([
   [["bakcup"], /unknown command 'bakcup'\nDid you mean backup\?/],
+  [["keys", "ad"], /there are list, add, remove, passwd\nDid you mean `memkeep keys add`\?/],
   [["backup", "--stroe", "x"], /unknown option '--stroe'\nDid you mean --store\?/],
   [["backup"], /no(thing|ne|) .*was named/],
   [["backup", "memory", "-r", "x"], /no store was named/],

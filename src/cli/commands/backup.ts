@@ -18,7 +18,7 @@ export const command: CommandModule = {
     { command: "memkeep backup --min-interval 5h --quiet", text: "from cron, or at each start of a service" },
   ],
   notes: [
-    "A store is a path of a SQLite file or a URL, if wanted with a name: --store memory=./data/a.db. Without\na configuration the stack has the name of the first store, and a store that of its file without the ending.",
+    "A store is a path of a SQLite file or a URL, if wanted with a name: --store memory=./data/a.db. Without a configuration the stack has the name of the first store, and a store that of its file without the ending.",
   ],
   exits: [ExitCode.partial, ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare(command) {

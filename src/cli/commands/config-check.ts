@@ -1,7 +1,7 @@
 /** `memkeep config check`. */
 import { ExitCode, MemkeepError } from "../../domain/errors.ts";
 import type { CommandModule } from "../command.ts";
-import { printable, type Style } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { amountText } from "../../domain/words.ts";
 
 interface CheckedConfiguration {
@@ -40,10 +40,11 @@ async function noFile({ environment }: Parameters<CommandModule["run"]>[0]): Pro
 }
 
 function checkView({ file, stores, repositories }: CheckedConfiguration, style: Style): string {
-  return [
-    `${style.good(style.signs.good)} ${printable(file ?? "the flags")}: ${amountText(stores.length, "store")} (${names(stores)})`,
+  const words = [
+    `${printable(file ?? "the flags")}: ${amountText(stores.length, "store")} (${names(stores)})`,
     `${amountText(repositories.length, "repository", "repositories")} (${names(repositories)})`,
   ].join(", ");
+  return hanging(`${style.good(style.signs.good)} `, words, style);
 }
 
 function names(all: readonly { readonly name: string }[]): string {

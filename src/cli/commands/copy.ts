@@ -12,7 +12,7 @@ export const command: CommandModule = {
     { command: "memkeep copy --from ./backups --to ./usb-disk latest", text: "the newest snapshot alone" },
   ],
   notes: [
-    "What is there already is not sent, and what an interrupted copy stored is used by the next one. Proofs stay\nwhere they are: run `memkeep verify` on the copy. Safety snapshots are copied only by their id.",
+    "What is there already is not sent, and what an interrupted copy stored is used by the next one. Proofs stay where they are: run `memkeep verify` on the copy. Safety snapshots are copied only by their id.",
   ],
   exits: [ExitCode.partial, ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare(command) {

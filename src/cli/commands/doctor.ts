@@ -14,7 +14,7 @@ export const command: CommandModule = {
     },
   ],
   notes: [
-    "It changes nothing: it takes a lock in each repository and lets it go, to see whether it may write.\nWhether the snapshots are good is what `memkeep verify` proves.",
+    "It changes nothing: it takes a lock in each repository and lets it go, to see whether it may write. Whether the snapshots are good is what `memkeep verify` proves.",
   ],
   exits: [ExitCode.warnings],
   declare(command) {

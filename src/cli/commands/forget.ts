@@ -27,7 +27,7 @@ export const command: CommandModule = {
     { command: "memkeep forget 1d8aea1c", text: "one snapshot, also a damaged one" },
   ],
   notes: [
-    "The rules are restic's. The newest snapshot that was proven stays whatever they say, and so does the\nonly one. The room is freed by `memkeep prune`.",
+    "The rules are restic's. The newest snapshot that was proven stays whatever they say, and so does the only one. The room is freed by `memkeep prune`.",
   ],
   exits: [ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare(command) {

@@ -25,7 +25,7 @@ export const command: CommandModule = {
   ],
   notes: [
     "With a configuration it makes the repositories that are not there yet. It never overwrites a file.",
-    "The password is read from MEMKEEP_PASSWORD, MEMKEEP_PASSWORD_FILE or MEMKEEP_PASSWORD_COMMAND, from the\nconfiguration, or asked for. Without it nobody can read the repository, not even you: keep it somewhere\nthat does not burn with this machine.",
+    "The password is read from MEMKEEP_PASSWORD, MEMKEEP_PASSWORD_FILE or MEMKEEP_PASSWORD_COMMAND, from the configuration, or asked for. Without it nobody can read the repository, not even you: keep it somewhere that does not burn with this machine.",
   ],
   exits: [ExitCode.partial, ExitCode.wrongPassword],
   declare(command) {

@@ -19,7 +19,7 @@ export const command: CommandModule = {
     { command: "memkeep keys add --recovery -r ./backups", text: "makes a random one, to be kept on paper" },
   ],
   notes: [
-    "The new password is read from MEMKEEP_NEW_PASSWORD, MEMKEEP_NEW_PASSWORD_FILE or\nMEMKEEP_NEW_PASSWORD_COMMAND, or asked for. Every password opens the whole repository.",
+    "The new password is read from MEMKEEP_NEW_PASSWORD, MEMKEEP_NEW_PASSWORD_FILE or MEMKEEP_NEW_PASSWORD_COMMAND, or asked for. Every password opens the whole repository.",
   ],
   exits: [ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare(command) {

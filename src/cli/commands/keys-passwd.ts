@@ -8,7 +8,7 @@ import { withRepository } from "../open.ts";
 export const command: CommandModule = {
   examples: [{ command: "memkeep keys passwd -r ./backups", text: "asks for the new password, twice" }],
   notes: [
-    "The new password is read from MEMKEEP_NEW_PASSWORD, MEMKEEP_NEW_PASSWORD_FILE or\nMEMKEEP_NEW_PASSWORD_COMMAND, or asked for. Other keys stay. Do not forget to change it where memkeep\nreads it: the variable, the file, the platform's secret.",
+    "The new password is read from MEMKEEP_NEW_PASSWORD, MEMKEEP_NEW_PASSWORD_FILE or MEMKEEP_NEW_PASSWORD_COMMAND, or asked for. Other keys stay. Do not forget to change it where memkeep reads it: the variable, the file, the platform's secret.",
   ],
   exits: [ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare: () => undefined,

@@ -6,7 +6,7 @@ import { withRepository } from "../open.ts";
 export const command: CommandModule = {
   examples: [{ command: "memkeep keys remove 1f3a9c -r ./backups", text: "as `memkeep keys list` shows it" }],
   notes: [
-    "Whoever had that password may have kept the master key, which stays the same: after a theft make a new\nrepository.",
+    "Whoever had that password may have kept the master key, which stays the same: after a theft make a new repository.",
   ],
   exits: [ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],
   declare(command) {

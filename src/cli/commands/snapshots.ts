@@ -33,7 +33,7 @@ export const command: CommandModule = {
     }
     const nowMs = context.clock.now();
     context.reporter.show("data", lists, (data, style) => snapshotsView(data, nowMs, style));
-    const newest = lists.flatMap(({ snapshots }) => snapshots)[0];
+    const newest = lists.flatMap(({ snapshots }) => snapshots).find(({ safety }) => !safety);
     if (newest === undefined) tellNext(context, "backup");
     else if (newest.proof === null) tellNext(context, `verify ${newest.id.slice(0, 8)}`);
     return ExitCode.done;

@@ -19,7 +19,7 @@ export const command: CommandModule = {
     },
   ],
   notes: [
-    "It asks the repositories and no store, so it works while the stores are down; `memkeep doctor` asks all.\nToo old is twice backup.minInterval, or 26 hours where that is not set.",
+    "It asks the repositories and no store, so it works while the stores are down; `memkeep doctor` asks all. Too old is twice backup.minInterval, or 26 hours where that is not set.",
   ],
   exits: [ExitCode.noRepository, ExitCode.wrongPassword],
   declare(command) {

@@ -15,7 +15,7 @@ export const command: CommandModule = {
     { command: "memkeep verify 1f3a9c --level restored", text: "a drill: restore it aside, and compare" },
   ],
   notes: [
-    "Levels: stored (every byte hashes), decoded (every dump file parses and agrees with the manifest),\nrestored (restored into a scratch place, read back and compared). Each includes those before it.",
+    "Levels: stored (every byte hashes), decoded (every dump file parses and agrees with the manifest), restored (restored into a scratch place, read back and compared). Each includes those before it.",
   ],
   exits: [ExitCode.warnings, ExitCode.noRepository, ExitCode.wrongPassword],
   declare(command) {

@@ -64,6 +64,22 @@ test("a table fits the terminal, and wide characters count twice", () => {
   expect(widthOf(lines[1]!)).toBe(widthOf(lines[2]!));
 });
 
+test("the last column may go on in the next line; a number stays with what it counts", () => {
+  const style = styleFor({ interactive: false, columns: 24, colour: false, unicode: true });
+  const columns = [{ title: "ID" }, { title: "WHY", flexible: true, folded: true }];
+  expect(
+    tableText(
+      columns,
+      [
+        ["a1", "one of the newest, younger than 14 days"],
+        ["b2", ""],
+      ],
+      style,
+    ),
+  ).toBe("ID  WHY\na1  one of the newest,\n    younger than 14 days\nb2");
+  expect(wrap("decoded, in 0.4 s", 16, "")).toBe("decoded, in\n0.4 s");
+});
+
 test("law 12: names from outside cannot move the cursor or forge a line", () => {
   expect(printable("a\u001B[2Jb\nc\rd\u202Ee")).toBe("ab\uFFFDc\uFFFDd\uFFFDe");
   const text = tableText([{ title: "NAME" }], [["a\nerror: forged"]], plain);

@@ -66,11 +66,14 @@ export function fit(text: string, columns: number, more: string): string {
   return kept + more;
 }
 
-/** Breaks a sentence at blanks so that no line is longer; a longer word (a path) and a `command` stay whole. */
+/**
+ * Breaks a sentence at blanks so that no line is longer; a longer word (a path), a `command`, and a number with what it counts
+ * stay whole.
+ */
 export function wrap(text: string, columns: number, indent: string): string {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/ (?=(?:[^`]*`[^`]*`)*[^`]*$)/)) {
+  for (const word of text.split(/(?<!\d) (?=(?:[^`]*`[^`]*`)*[^`]*$)/)) {
     const longer = line === "" ? word : `${line} ${word}`;
     if (line !== "" && widthOf(longer) > columns - widthOf(indent)) {
       lines.push(line);
@@ -80,4 +83,9 @@ export function wrap(text: string, columns: number, indent: string): string {
     }
   }
   return [...lines, line].map((part) => indent + part).join("\n");
+}
+
+/** A sentence behind a sign: what does not fit stands under its beginning. A longer word (a path) stays whole. */
+export function hanging(sign: string, words: string, style: Style): string {
+  return sign + wrap(words, style.columns, " ".repeat(widthOf(sign))).trimStart();
 }

@@ -1,11 +1,13 @@
 /** Tables for people: columns as wide as they need, the flexible one shortened where the terminal is narrow. */
-import { fit, printable, type Style, widthOf } from "./style.ts";
+import { fit, printable, type Style, widthOf, wrap } from "./style.ts";
 
 export interface Column {
   readonly title: string;
   readonly align?: "right";
   /** Gives way when the table is wider than the terminal. */
   readonly flexible?: boolean;
+  /** The last column alone: what does not fit goes on in the next line, in place of being shortened. */
+  readonly folded?: boolean;
 }
 
 /** A cell: a text from anywhere, or one that was coloured here and must not be cleaned. */
@@ -39,12 +41,22 @@ export function tableText(
     columns.map(({ title }) => title),
     (text) => style.dim(text),
   );
-  const body = texts.map((row, rowNumber) =>
-    line(row, (text, index) => {
-      const cell = rows[rowNumber]![index]!;
-      return typeof cell === "string" ? text : cell.paint(text);
-    }),
-  );
+  const last = columns.length - 1;
+  const body = texts.flatMap((row, rowNumber) => {
+    const pieces =
+      columns[last]!.folded === true
+        ? wrap(row[last] ?? "", widths[last]!, "").split("\n")
+        : [row[last] ?? ""];
+    return pieces.map((piece, number) =>
+      line(
+        [...(number === 0 ? row.slice(0, last) : row.slice(0, last).map(() => "")), piece],
+        (text, index) => {
+          const cell = rows[rowNumber]![index]!;
+          return typeof cell === "string" ? text : cell.paint(text);
+        },
+      ),
+    );
+  });
   return [head, ...body].join("\n");
 }
 

@@ -4,32 +4,34 @@ import type { CatchUp } from "../../engine/copy/catch-up.ts";
 import type { CycleReport, FollowUp } from "../../engine/backup/cycle.ts";
 import type { RepositoryOutcome } from "../../engine/backup/report.ts";
 import type { VerifyReport } from "../../engine/verify/report.ts";
-import { printable, type Style, wrap } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { amountText, countText, durationText, shortId, sizeText } from "../../domain/words.ts";
 
 export function backupPlanView(plan: BackupPlan, style: Style): string {
   const stores = plan.stores.map(({ name, kind, source, estimatedBytes }) => {
     const size = estimatedBytes === undefined ? "" : `, about ${sizeText(estimatedBytes)}`;
-    return `  read ${style.bold(printable(name))} (${kind}, ${printable(source)}${size})`;
+    return hanging("  read ", `${style.bold(printable(name))} (${kind}, ${printable(source)}${size})`, style);
   });
   const repositories = plan.repositories.map(({ name, location, action, reason }) =>
     action === "write"
-      ? `  write to ${style.bold(printable(name))} (${printable(location)})`
-      : `  skip ${style.bold(printable(name))} (${printable(location)}): ${reason ?? ""}`,
+      ? hanging("  write to ", `${style.bold(printable(name))} (${printable(location)})`, style)
+      : hanging("  skip ", `${style.bold(printable(name))} (${printable(location)}): ${reason ?? ""}`, style),
   );
   return [
-    `A backup of the stack ${style.bold(plan.stack)} would`,
+    hanging("", `A backup of the stack ${style.bold(plan.stack)} would`, style),
     ...stores,
     ...repositories,
-    ...plan.warnings.map((warning) => `${style.warn(style.signs.warn)} ${printable(warning)}`),
+    ...plan.warnings.map((warning) => warningLine(warning, style)),
   ].join("\n");
 }
 
 export function backupView(report: CycleReport, style: Style): string {
   const stores = report.stores.map((store) => {
     const name = style.bold(printable(store.name));
-    if (!store.ok) return `${style.bad(style.signs.bad)} ${name}: ${printable(store.error ?? "")}`;
-    return `${style.good(style.signs.good)} ${name}: ${amountText(store.records, "record")}, ${sizeText(store.sizeBytes)}`;
+    if (!store.ok)
+      return hanging(`${style.bad(style.signs.bad)} `, `${name}: ${printable(store.error ?? "")}`, style);
+    const words = `${name}: ${amountText(store.records, "record")}, ${sizeText(store.sizeBytes)}`;
+    return hanging(`${style.good(style.signs.good)} `, words, style);
   });
   return [
     ...stores,
@@ -38,9 +40,13 @@ export function backupView(report: CycleReport, style: Style): string {
       return [repositoryLine(repository, style), ...(followUp ? followUpLines(followUp, style) : [])];
     }),
     ...report.catchUps.flatMap((one) => catchUpLines(one, style)),
-    ...report.warnings.map((warning) => `${style.warn(style.signs.warn)} ${printable(warning)}`),
-    verdict(report, style),
+    ...report.warnings.map((warning) => warningLine(warning, style)),
+    hanging("", verdict(report, style), style),
   ].join("\n");
+}
+
+function warningLine(warning: string, style: Style): string {
+  return hanging(`${style.warn(style.signs.warn)} `, printable(warning), style);
 }
 
 function repositoryLine(repository: RepositoryOutcome, style: Style): string {
@@ -48,12 +54,13 @@ function repositoryLine(repository: RepositoryOutcome, style: Style): string {
   switch (repository.result) {
     case "written": {
       const added = repository.addedBytes === undefined ? "" : `, ${sizeText(repository.addedBytes)} added`;
-      return `${style.good(style.signs.good)} ${name}: snapshot ${style.bold(shortId(repository.snapshot!))}${added}`;
+      const words = `${name}: snapshot ${style.bold(shortId(repository.snapshot!))}${added}`;
+      return hanging(`${style.good(style.signs.good)} `, words, style);
     }
     case "skipped":
-      return `${style.signs.none} ${name}: skipped, ${printable(repository.text ?? "")}`;
+      return hanging(`${style.signs.none} `, `${name}: skipped, ${printable(repository.text ?? "")}`, style);
     case "failed":
-      return `${style.bad(style.signs.bad)} ${name}: ${printable(repository.text ?? "")}`;
+      return hanging(`${style.bad(style.signs.bad)} `, `${name}: ${printable(repository.text ?? "")}`, style);
   }
 }
 
@@ -66,7 +73,11 @@ function followUpLines({ verified, retained, pruned, error }: FollowUp, style: S
     lines.push(
       verified.ok
         ? provenLine(verified, style)
-        : `  ${style.bad(style.signs.bad)} not proven: ${printable(differences.join("; "))}`,
+        : hanging(
+            `  ${style.bad(style.signs.bad)} `,
+            `not proven: ${printable(differences.join("; "))}`,
+            style,
+          ),
     );
   }
   if (retained) {
@@ -77,9 +88,11 @@ function followUpLines({ verified, retained, pruned, error }: FollowUp, style: S
   }
   if (pruned) lines.push(`  ${style.signs.bullet} ${sizeText(pruned.removeBytes)} freed`);
   if (pruned?.stillStored !== undefined) {
-    lines.push(`  ${style.warn(style.signs.warn)} ${printable(pruned.stillStored)}`);
+    lines.push(hanging(`  ${style.warn(style.signs.warn)} `, printable(pruned.stillStored), style));
   }
-  if (error !== undefined) lines.push(`  ${style.bad(style.signs.bad)} ${printable(error)}`);
+  if (error !== undefined) {
+    lines.push(hanging(`  ${style.bad(style.signs.bad)} `, printable(error), style));
+  }
   return lines;
 }
 
@@ -90,9 +103,7 @@ function provenLine({ level, snapshots, durationMs }: VerifyReport, style: Style
   const reached = lower[0]?.level ?? level;
   return [
     `  ${style.good(style.signs.good)} proven (${reached}) in ${durationText(durationMs)}`,
-    ...lower.map(({ name, note = "" }) =>
-      wrap(style.warn(printable(`${name}: ${note}`)), style.columns, "    "),
-    ),
+    ...lower.map(({ name, note = "" }) => hanging("    ", style.warn(printable(`${name}: ${note}`)), style)),
   ].join("\n");
 }
 
@@ -101,16 +112,21 @@ function catchUpLines({ repository, from, copied, error }: CatchUp, style: Style
   const source = from === undefined ? "" : ` with ${printable(from)}`;
   const bad = style.bad(style.signs.bad);
   if (copied === undefined) {
-    return [`${bad} ${name}: not brought up to date${source}: ${printable(error ?? "")}`];
+    const words = `${name}: not brought up to date${source}: ${printable(error ?? "")}`;
+    return [hanging(`${bad} `, words, style)];
   }
   return [
     ...(copied.copied.length > 0
       ? [
-          `${style.good(style.signs.good)} ${name}: brought up to date${source}, ${amountText(copied.copied.length, "snapshot")} copied, ${sizeText(copied.addedBytes)} added`,
+          hanging(
+            `${style.good(style.signs.good)} `,
+            `${name}: brought up to date${source}, ${amountText(copied.copied.length, "snapshot")} copied, ${sizeText(copied.addedBytes)} added`,
+            style,
+          ),
         ]
       : []),
-    ...copied.failed.map(
-      ({ snapshot, text }) => `${bad} ${name}: ${printable(`${shortId(snapshot)} is not copied: ${text}`)}`,
+    ...copied.failed.map(({ snapshot, text }) =>
+      hanging(`${bad} `, `${name}: ${printable(`${shortId(snapshot)} is not copied: ${text}`)}`, style),
     ),
   ];
 }

@@ -1,7 +1,7 @@
 /** One line for each check, by subject; then the verdict. */
 import type { DoctorCheck, DoctorReport } from "../../engine/doctor/report.ts";
 import { amountText } from "../../domain/words.ts";
-import { printable, type Style, wrap } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 
 /** @param onlyWrong leave out what is well. */
 export function doctorView({ checks, status }: DoctorReport, onlyWrong: boolean, style: Style): string {
@@ -24,8 +24,8 @@ function rankOf(subject: string): number {
 
 function line({ name, status, text }: DoctorCheck, style: Style): string {
   const { sign, paint } = look(status, style);
-  const words = wrap(`${name}: ${printable(text)}`, style.columns - 2, "    ").trimStart();
-  return `  ${paint(sign)} ${status === "ok" ? words : paint(words)}`;
+  const words = `${name}: ${printable(text)}`;
+  return hanging(`  ${paint(sign)} `, status === "ok" ? words : paint(words), style);
 }
 
 function look(

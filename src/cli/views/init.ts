@@ -2,7 +2,7 @@
 import type { CycleReport } from "../../engine/backup/cycle.ts";
 import type { Style } from "../output/style.ts";
 import { shortPath } from "../output/paths.ts";
-import { printable, wrap } from "../output/style.ts";
+import { hanging, printable, wrap } from "../output/style.ts";
 import { backupView } from "./backup.ts";
 
 /** Shape of `memkeep init --json`. */
@@ -25,10 +25,7 @@ export function initView(
   { repositories, files = [], backup, recoveryKey }: InitReport,
   style: Style,
 ): string {
-  const line = (text: string): string => {
-    const words = wrap(printable(text), style.columns - 2, "  ").trimStart();
-    return `${style.good(style.signs.good)} ${words}`;
-  };
+  const line = (text: string): string => hanging(`${style.good(style.signs.good)} `, printable(text), style);
   const blocks = [
     [
       ...files.map((file) => `${style.good(style.signs.good)} wrote ${printable(shortPath(file))}`),

@@ -1,7 +1,7 @@
 /** What a prune would free, and freed. */
 import type { PrunePlan } from "../../repository/repository.ts";
 import type { PruneReport } from "../../engine/prune/report.ts";
-import { printable, type Style } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { amountText, sizeText } from "../../domain/words.ts";
 
 export function prunePlanView(plan: PrunePlan, style: Style): string {
@@ -12,7 +12,7 @@ export function pruneView(report: PruneReport, style: Style): string {
   const text = planText(report, "were", style);
   return report.stillStored === undefined
     ? text
-    : `${text}\n${style.warn(style.signs.warn)} ${printable(report.stillStored)}`;
+    : `${text}\n${hanging(`${style.warn(style.signs.warn)} `, printable(report.stillStored), style)}`;
 }
 
 function planText(plan: PrunePlan, verb: string, style: Style): string {
@@ -25,6 +25,10 @@ function planText(plan: PrunePlan, verb: string, style: Style): string {
     lines.push(`${packs} ${verb} rewritten without what nothing uses`);
   }
   if (lines.length === 0) lines.push("there is nothing to free");
-  lines.push(`${sizeText(plan.keptBytes)} stay, ${sizeText(plan.unusedBytesAfter)} of them unused`);
-  return lines.map((line) => `${style.signs.bullet} ${line}`).join("\n");
+  lines.push(
+    plan.unusedBytesAfter === 0
+      ? `${sizeText(plan.keptBytes)} stay, all of it in use`
+      : `${sizeText(plan.keptBytes)} stay, ${sizeText(plan.unusedBytesAfter)} of them unused`,
+  );
+  return lines.map((line) => hanging(`${style.signs.bullet} `, line, style)).join("\n");
 }

@@ -1,13 +1,17 @@
 /** What a restore would do, and did. */
 import type { RestoreReport, StackRestorePlan } from "../../engine/restore/report.ts";
-import { printable, type Style, wrap } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { tableText } from "../output/table.ts";
 import { amountText, countText, durationText, shortId, timeText } from "../../domain/words.ts";
 
 export function restorePlanView(plan: StackRestorePlan, style: Style): string {
   const blocks = plan.stores.map(({ name, kind, plan: store }) => {
     const lines = [
-      `${style.bold(printable(name))} (${kind}) ${style.dim("to")} ${printable(store.destination)}`,
+      hanging(
+        "",
+        `${style.bold(printable(name))} (${kind}) ${style.dim("to")} ${printable(store.destination)}`,
+        style,
+      ),
     ];
     for (const action of store.actions) lines.push(item(style.signs.bullet, printable(action), style));
     for (const { text, overridable } of store.obstacles) {
@@ -17,7 +21,11 @@ export function restorePlanView(plan: StackRestorePlan, style: Style): string {
     if (store.changes.length > 0) lines.push(indent(changesTable(store.changes, style)));
     return lines.join("\n");
   });
-  const title = `Restoring snapshot ${style.bold(shortId(plan.snapshot))} of ${timeText(Date.parse(plan.time))} would:`;
+  const title = hanging(
+    "",
+    `Restoring snapshot ${style.bold(shortId(plan.snapshot))} of ${timeText(Date.parse(plan.time))} would:`,
+    style,
+  );
   return [title, ...blocks].join("\n\n");
 }
 
@@ -41,7 +49,11 @@ function changesTable(changes: StackRestorePlan["stores"][number]["plan"]["chang
 
 export function restoreView(report: RestoreReport, style: Style): string {
   const stores = report.stores.flatMap(({ name, destination, records, previous, warnings }) => [
-    `${style.good(style.signs.good)} ${style.bold(printable(name))}: ${amountText(records, "record")} at ${printable(destination)}, compared with the manifest`,
+    hanging(
+      `${style.good(style.signs.good)} `,
+      `${style.bold(printable(name))}: ${amountText(records, "record")} at ${printable(destination)}, compared with the manifest`,
+      style,
+    ),
     ...(previous === undefined
       ? []
       : [
@@ -60,8 +72,7 @@ export function restoreView(report: RestoreReport, style: Style): string {
 }
 
 function item(sign: string, text: string, style: Style): string {
-  const inner = " ".repeat(3 + sign.length);
-  return `  ${sign} ${wrap(text, style.columns, inner).trimStart()}`;
+  return hanging(`  ${sign} `, text, style);
 }
 
 function indent(text: string): string {

@@ -1,7 +1,7 @@
 /** Which snapshots stay, and why. */
 import type { RetainPlan } from "../../engine/retain/plan.ts";
 import type { RetainedSnapshot, RetainReport } from "../../engine/retain/report.ts";
-import { printable, type Style } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { type Cell, tableText } from "../output/table.ts";
 import { amountText, shortId, timeText } from "../../domain/words.ts";
 
@@ -42,8 +42,8 @@ function groupsText(groups: RetainReport["groups"], gone: string, style: Style):
       })),
       ...removed.map((snapshot) => ({ snapshot, cell: { text: gone, paint: style.bad }, why: [] })),
     ].sort((a, b) => Date.parse(b.snapshot.time) - Date.parse(a.snapshot.time));
-    return `${style.bold(printable(name))}\n${tableText(
-      [{ title: "ID" }, { title: "TIME" }, { title: "" }, { title: "WHY", flexible: true }],
+    return `${hanging("", style.bold(printable(name)), style)}\n${tableText(
+      [{ title: "ID" }, { title: "TIME" }, { title: "" }, { title: "WHY", flexible: true, folded: true }],
       rows.map(({ snapshot, cell, why }) => row(snapshot, cell, why, style)),
       style,
     )}`;

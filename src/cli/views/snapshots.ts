@@ -38,15 +38,17 @@ export function snapshotsView(lists: readonly SnapshotList[], nowMs: number, sty
 function table(snapshots: readonly ListedSnapshot[], nowMs: number, style: Style): string {
   const stacks = new Set(snapshots.map(({ stack }) => stack)).size > 1;
   const wide = style.columns >= 100;
+  const roomy = style.columns >= 80;
   const columns: Column[] = [
     { title: "ID" },
     { title: "TIME" },
     ...(wide ? [{ title: "AGE" }] : []),
     ...(stacks ? [{ title: "STACK", flexible: true }] : []),
     { title: "STORES", flexible: true },
-    { title: "READ", align: "right" as const },
+    // Where there is little room, what was added says more.
+    ...(roomy ? [{ title: "READ", align: "right" as const }] : []),
     { title: "ADDED", align: "right" as const },
-    { title: "PROOF", flexible: true },
+    { title: "PROOF" },
   ];
   const rows = snapshots.map((snapshot): Cell[] => {
     const timeMs = Date.parse(snapshot.time);
@@ -56,7 +58,7 @@ function table(snapshots: readonly ListedSnapshot[], nowMs: number, style: Style
       ...(wide ? [ageText(timeMs, nowMs)] : []),
       ...(stacks ? [snapshot.stack ?? style.signs.none] : []),
       (snapshot.safety ? "(safety) " : "") + (snapshot.stores.join(", ") || style.signs.none),
-      snapshot.readBytes === null ? style.signs.none : sizeText(snapshot.readBytes),
+      ...(roomy ? [snapshot.readBytes === null ? style.signs.none : sizeText(snapshot.readBytes)] : []),
       snapshot.addedBytes === null ? style.signs.none : sizeText(snapshot.addedBytes),
       proofCell(snapshot.proof, wide ? nowMs : undefined, style),
     ];

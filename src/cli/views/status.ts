@@ -1,7 +1,7 @@
 /** The one screen of `memkeep status`. */
 import type { ProvenStatus, StatusReport, StatusState } from "../../engine/status/report.ts";
 import { countText, durationText, timeText } from "../../domain/words.ts";
-import { printable, type Style, wrap } from "../output/style.ts";
+import { hanging, printable, type Style, wrap } from "../output/style.ts";
 import { type Cell, type Column, tableText } from "../output/table.ts";
 
 /** @param flags those by which the next commands find the same repositories, with a blank before each. */
@@ -14,14 +14,14 @@ export function statusView(report: StatusReport, flags: string, style: Style): s
       report.problems
         .map(({ severity, text }) => {
           const sign = severity === "critical" ? style.bad(style.signs.bad) : style.warn(style.signs.warn);
-          return `${sign} ${wrap(printable(text), style.columns - 2, "  ").trimStart()}`;
+          return hanging(`${sign} `, printable(text), style);
         })
         .join("\n"),
     );
   }
   if (report.next.length > 0) {
     const steps = report.next.map(
-      ({ text, command }) => `  # ${printable(text)}\n  memkeep ${command}${flags}`,
+      ({ text, command }) => `${wrap(printable(text), style.columns, "  # ")}\n  memkeep ${command}${flags}`,
     );
     blocks.push(["What to do next:", ...steps].join("\n"));
   }
@@ -31,10 +31,7 @@ export function statusView(report: StatusReport, flags: string, style: Style): s
 function verdict({ stack, state, verdict }: StatusReport, style: Style): string {
   const { sign, paint } = look(state, style);
   const title = stack === null ? [] : [style.bold(printable(stack))];
-  const [first = "", ...rest] = wrap(printable(verdict), style.columns - 2, "  ")
-    .trimStart()
-    .split("\n");
-  return [...title, `${paint(sign)} ${paint(first)}`, ...rest.map(paint)].join("\n");
+  return [...title, paint(hanging(`${sign} `, printable(verdict), style))].join("\n");
 }
 
 function look(state: StatusState, style: Style): { sign: string; paint: (text: string) => string } {
@@ -57,7 +54,7 @@ function storesTable({ stores }: StatusReport, style: Style): string {
     { title: "KIND" },
     { title: "NEWEST" },
     { title: "AGE", align: "right" },
-    { title: "PROVEN", flexible: true },
+    { title: "PROVEN", flexible: true, folded: true },
   ];
   const rows = stores.map(({ name, kind, newest, proven }): Cell[] => [
     { text: name, paint: style.bold },
@@ -75,7 +72,7 @@ function repositoriesTable({ repositories }: StatusReport, style: Style): string
     { title: "SNAPSHOTS", align: "right" },
     { title: "NEWEST" },
     { title: "AGE", align: "right" },
-    { title: "PROVEN", flexible: true },
+    { title: "PROVEN", flexible: true, folded: true },
   ];
   const rows = repositories.map(({ name, snapshots, newest, proven, error }): Cell[] => [
     { text: name, paint: style.bold },

@@ -1,6 +1,6 @@
 /** What a verification found. */
 import type { VerifiedSnapshot, VerifyReport } from "../../engine/verify/report.ts";
-import { printable, type Style, wrap } from "../output/style.ts";
+import { hanging, printable, type Style } from "../output/style.ts";
 import { amountText, durationText, shortId, timeText } from "../../domain/words.ts";
 import { checkLines } from "./check.ts";
 
@@ -19,12 +19,13 @@ function snapshotLines(snapshot: VerifiedSnapshot, style: Style): string[] {
     ...snapshot.stores.flatMap((store) => {
       const name = `  ${style.bold(printable(store.name))}`;
       if (store.differences.length > 0) {
-        return [`${name}:`, ...store.differences.map((text) => wrap(printable(text), style.columns, "    "))];
+        return [`${name}:`, ...store.differences.map((text) => hanging("    ", printable(text), style))];
       }
-      const reached = `${name}: ${amountText(store.records, "record")}, ${store.level}, in ${durationText(store.durationMs)}`;
+      const words = `${style.bold(printable(store.name))}: ${amountText(store.records, "record")}, ${store.level}, in ${durationText(store.durationMs)}`;
+      const reached = hanging("  ", words, style);
       return store.note === undefined
         ? [reached]
-        : [reached, wrap(style.warn(printable(store.note)), style.columns, "    ")];
+        : [reached, hanging("    ", style.warn(printable(store.note)), style)];
     }),
   ];
 }

@@ -94,7 +94,8 @@ function stateOf(
   if (!newest) return "empty";
   if (nowMs - newest.info.timeMs > maxAgeMs) return "late";
   if (problems.some(({ severity }) => severity === "critical")) return "failing";
-  const unproven = stores.some((store) => store.proven === null);
+  // One that was never backed up is a problem of its own, and none where it is optional.
+  const unproven = stores.some((store) => store.newest !== null && store.proven === null);
   if (!proven || unproven || nowMs - proven.info.timeMs > proofMaxAgeMs) return "unproven";
   return "ok";
 }
@@ -119,6 +120,8 @@ function verdictOf(
         ? `Restorable as of ${point}, and proven: ${levelWords[proven.proof!.level]}.`
         : `Restorable as of ${point}.${proof}`;
     case "unproven":
+      if (proven === newest)
+        return `There is a recovery point of ${point}, of which a part was never proven to restore.`;
       return proven === undefined
         ? `There is a recovery point of ${point}, but none was ever proven to restore.`
         : `There is a recovery point of ${point}, not proven to restore.${proof}`;
