@@ -104,6 +104,14 @@ export function escapeCopy(text: string | null): Buffer {
   return Buffer.from(text === null ? "\\N" : text.replaceAll(special, (character) => letters[character]!));
 }
 
+/** A line of COPY, without its newline. */
+export function copyLine(texts: readonly (string | null)[]): Buffer {
+  const parts = texts.flatMap((text, place) =>
+    place === 0 ? [escapeCopy(text)] : [Buffer.of(9), escapeCopy(text)],
+  );
+  return Buffer.concat(parts);
+}
+
 /** Builds canonical rows in a buffer of its own, which grows to the longest row. */
 export class RowBuilder {
   #bytes: Buffer = Buffer.allocUnsafeSlow(64 * 1024);

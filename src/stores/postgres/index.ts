@@ -1,6 +1,5 @@
 /** The PostgreSQL adaptor: one database of a server, its rules in `readme.md`. */
 import type { CollectionFacts } from "../../domain/manifest.ts";
-import { refuseMerge } from "../refuse-options.ts";
 import type {
   DumpFacts,
   DumpSink,
@@ -28,6 +27,7 @@ import { dumpDatabase } from "./dump.ts";
 import { failure, stateOf } from "./failure.ts";
 import { keysOf, recordsOf, tableNamed } from "./keys.ts";
 import { maintenanceTasks } from "./maintain.ts";
+import { planMerge } from "./merge-plan.ts";
 import type { Environment } from "./parameters.ts";
 import { probeDatabase } from "./probe.ts";
 import { planDatabaseRestore } from "./restore-plan.ts";
@@ -90,10 +90,10 @@ class PostgresStore implements Store {
   }
 
   async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
-    refuseMerge("postgres", options);
-    return this.#reaching(
-      async (surroundings) => (await planDatabaseRestore(source, options, surroundings)).plan,
-    );
+    return this.#reaching(async (surroundings) => {
+      const merge = options.mode === "merge" ? await planMerge(source, options, surroundings) : undefined;
+      return (merge ?? (await planDatabaseRestore(source, options, surroundings))).plan;
+    });
   }
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {

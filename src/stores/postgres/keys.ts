@@ -5,7 +5,7 @@
 import { MemkeepError } from "../../domain/errors.ts";
 import { recordDigest } from "../../domain/digest.ts";
 import type { KeyDigest, KeyStream, StoreRecord } from "../store.ts";
-import { type RowColumn, RowBuilder, escapeCopy, rowShape } from "./canonical-row.ts";
+import { type RowColumn, RowBuilder, copyLine, rowShape } from "./canonical-row.ts";
 import type { Table } from "./schema.ts";
 import type { Session, Value } from "./client.ts";
 import { quoteName } from "./names.ts";
@@ -82,11 +82,4 @@ async function* readRows(session: Session, table: Table): AsyncGenerator<readonl
     });
   }
   await session.run(`CLOSE ${cursor}`);
-}
-
-function copyLine(texts: readonly Value[]): Buffer {
-  const parts = texts.flatMap((text, place) =>
-    place === 0 ? [escapeCopy(text)] : [Buffer.of(9), escapeCopy(text)],
-  );
-  return Buffer.concat(parts);
 }

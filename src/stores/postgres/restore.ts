@@ -11,6 +11,8 @@ import { failure } from "./failure.ts";
 import { liveFacts } from "./live-facts.ts";
 import { createScratch, dropMarked, datedName, markedDatabases, scratchName } from "./marked-databases.ts";
 import { quoteName } from "./names.ts";
+import { MergeRestoration } from "./merge.ts";
+import { planMerge } from "./merge-plan.ts";
 import { type PlannedRestore, planDatabaseRestore } from "./restore-plan.ts";
 import { applyGlobals } from "./globals.ts";
 import { expectedFacts, selectEntries } from "./selection.ts";
@@ -28,7 +30,8 @@ export async function stageRestore(
   options: RestoreOptions,
   surroundings: Surroundings,
 ): Promise<Restoration> {
-  const planned = await planDatabaseRestore(source, options, surroundings);
+  const merge = options.mode === "merge" ? await planMerge(source, options, surroundings) : undefined;
+  const planned = merge ?? (await planDatabaseRestore(source, options, surroundings));
   if (planned.plan.basis !== plan.basis || planned.plan.destination !== plan.destination) {
     throw new MemkeepError("PLAN_STALE", {
       tried: `restore to ${plan.destination}`,
@@ -45,11 +48,13 @@ export async function stageRestore(
     });
   }
   const restoration =
-    planned.method === "beside"
-      ? new BesideRestoration(planned, surroundings)
-      : new TransactionRestoration(planned, surroundings);
+    "merged" in planned
+      ? new MergeRestoration(planned, source, surroundings)
+      : planned.method === "beside"
+        ? new BesideRestoration(planned, surroundings)
+        : new TransactionRestoration(planned, surroundings);
   try {
-    if (planned.globals) await applyGlobals(source, planned, surroundings);
+    if (!("merged" in planned) && planned.globals) await applyGlobals(source, planned, surroundings);
     await restoration.load(source);
     return restoration;
   } catch (error) {

@@ -17,6 +17,8 @@ const TableEntry = z.object({
   sizeBytes: z.number().int().nonnegative(),
 });
 
+export type TableEntry = z.infer<typeof TableEntry>;
+
 export const TablesFile = z.object({
   format: z.literal("memkeep-postgres-tables"),
   version: z.literal(1),
