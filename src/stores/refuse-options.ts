@@ -2,16 +2,6 @@
 import { MemkeepError } from "../domain/errors.ts";
 import type { RestoreOptions } from "./store.ts";
 
-/** For a store that cannot merge: `STORE_UNSUPPORTED`. */
-export function refuseMerge(kind: string, { mode }: RestoreOptions): void {
-  if (mode !== "merge") return;
-  throw new MemkeepError("STORE_UNSUPPORTED", {
-    tried: "restore with --mode merge",
-    happened: `a ${kind} store is restored as a whole`,
-    next: "Leave --mode out to replace it, or restore beside it with --into.",
-  });
-}
-
 /** For a store without schemas, parts, globals and a database that stays set aside: `USAGE`. */
 export function refuseParts(kind: string, { only, globals, discardOld }: RestoreOptions): void {
   const asked = [

@@ -259,7 +259,7 @@ export interface Store extends AsyncDisposable {
    * is doing it once, so what was interrupted is done again. `STORE_UNSUPPORTED` for a collection whose records cannot be
    * told apart. A batch that the engine answers with an error is compared, never taken for unwritten.
    */
-  write?(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written>;
+  write(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written>;
 
   /** Measurements, each with its own status; one that fails is `unknown`, it never rejects. */
   probe(): Promise<readonly Probe[]>;

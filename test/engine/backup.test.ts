@@ -39,6 +39,7 @@ function failing(store: StackStore): StackStore {
             [Symbol.asyncDispose]: () => view[Symbol.asyncDispose](),
           };
         },
+        write: (collection, records) => real.write(collection, records),
         planRestore: (source, options) => real.planRestore(source, options),
         stage: (plan, source, options) => real.stage(plan, source, options),
         probe: () => real.probe(),

@@ -30,6 +30,7 @@ function restoring(store: StackStore, wrap: (real: Restoration) => Partial<Resto
         name: real.name,
         describe: () => real.describe(),
         open: () => real.open(),
+        write: (collection, records) => real.write(collection, records),
         planRestore: (source, options) => real.planRestore(source, options),
         async stage(plan, source, options) {
           const inner = await real.stage(plan, source, options);

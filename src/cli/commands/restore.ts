@@ -32,7 +32,7 @@ export const command: CommandModule = {
   notes: [
     "Before anything is replaced, a safety snapshot of it is taken. What came back is compared with the manifest; when it differs, everything is put back as it was.",
     "--schema and --table restore a part of a PostgreSQL store, with its sequences, indexes and triggers; the rest of the database stays as it is. Roles and tablespaces come back only with --globals.",
-    "--mode merge is for stores whose records have keys of their own (PostgreSQL, Qdrant, FalkorDB, Neo4j): the plan says what would be inserted and updated, and nothing is deleted.",
+    "--mode merge puts the records of the snapshot into a store in use, by their keys: the plan says what would be inserted and updated, and nothing is deleted.",
     "--into takes a new folder, for the dump files of all stores, or the URL of one store (sqlite:./copy.db).",
   ],
   exits: [ExitCode.noRepository, ExitCode.locked, ExitCode.wrongPassword],

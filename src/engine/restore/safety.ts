@@ -87,6 +87,7 @@ function salvage(store: Store, context: StoreContext): Store {
     open: async () => (await store.salvage?.()) ?? store.open(),
     planRestore: (source, options) => store.planRestore(source, options),
     stage: (plan, source, options) => store.stage(plan, source, options),
+    write: (collection, records) => store.write(collection, records),
     probe: () => store.probe(),
     maintenance: () => store.maintenance(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -92,7 +92,7 @@ describe.skipIf(falkordb.missing || falkordb.existing)("access to FalkorDB", () 
     await server.query("memories", "MATCH (n:Memory {id:'m5'}) SET n.importance = 0.1");
     {
       await using view = await (await server.connect("memories")).open();
-      await store.write!("Memory", view.records("Memory", [Buffer.from("m5")]));
+      await store.write("Memory", view.records("Memory", [Buffer.from("m5")]));
     }
     const options = { target: { kind: "in-place" }, force: false } as const;
     for (const right of writing.filter((word) => word !== "+EXISTS" && word !== "+GRAPH.UDF|LOAD")) {

@@ -50,7 +50,7 @@ describe.skipIf(falkordb.missing)("writing records into FalkorDB", () => {
     for (const collection of collections.toSorted()) {
       const records = await allSeen(view, collection);
       try {
-        const { inserted } = await other.write!(collection, each(records));
+        const { inserted } = await other.write(collection, each(records));
         expect(inserted, collection).toBe(records.length);
       } catch (error) {
         expect(error, collection).toMatchObject({ code: "STORE_UNSUPPORTED" });
@@ -78,13 +78,13 @@ describe.skipIf(falkordb.missing)("writing records into FalkorDB", () => {
     );
     await using store = await server.connect(graph);
     await using target = await server.connect(other);
-    expect(await target.write!("M", each(await allOf(store, "M")))).toEqual({
+    expect(await target.write("M", each(await allOf(store, "M")))).toEqual({
       inserted: 0,
       updated: 1,
       unchanged: 1,
     });
     const edges = await allOf(store, "[:R]");
-    expect(await target.write!("[:R]", each(edges))).toEqual({ inserted: 0, updated: 1, unchanged: 0 });
+    expect(await target.write("[:R]", each(edges))).toEqual({ inserted: 0, updated: 1, unchanged: 0 });
     await server.query(other, "MATCH (n {id:'more'}) DELETE n");
     expect((await server.dump(other)).manifest.collections).toEqual(
       (await server.dump(graph)).manifest.collections,
@@ -107,7 +107,7 @@ describe.skipIf(falkordb.missing)("writing records into FalkorDB", () => {
     }
     await using store = await server.connect(graph);
     await using target = await server.connect(other);
-    for (const name of ["(:M)", "[:R]"]) await target.write!(name, each(await allOf(store, name)));
+    for (const name of ["(:M)", "[:R]"]) await target.write(name, each(await allOf(store, name)));
     expect((await server.dump(other)).manifest.collections).toEqual(
       (await server.dump(graph)).manifest.collections,
     );
@@ -128,7 +128,7 @@ describe.skipIf(falkordb.missing)("writing records into FalkorDB", () => {
       };
       await using proxy = await Proxy.start(server.url, { request });
       await using target = await server.connect(other, { url: proxy.url });
-      const written = await target.write!("(:M)", each(await allOf(store, "(:M)")));
+      const written = await target.write("(:M)", each(await allOf(store, "(:M)")));
       if (fate === "late") await proxy.deliverLate();
       expect(written).toEqual({ inserted: 20, updated: 0, unchanged: 10 });
       expect((await server.dump(other)).manifest.collections).toEqual(
@@ -154,7 +154,7 @@ describe.skipIf(falkordb.missing)("writing records into FalkorDB", () => {
     };
     await using proxy = await Proxy.start(server.url, { request });
     await using target = await server.connect(other, { url: proxy.url });
-    const written = await target.write!("(:M)", each(records));
+    const written = await target.write("(:M)", each(records));
     expect(written).toEqual({ inserted: 3, updated: 47, unchanged: 0 });
     const { manifest } = await server.dump(other);
     const { manifest: wanted } = await server.dump(graph);

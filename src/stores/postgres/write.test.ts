@@ -26,7 +26,7 @@ describe.skipIf(postgres16.missing)("writing given records", () => {
     await using view = await from.open();
     const keys: Uint8Array[] = [];
     for await (const batch of view.keys(collection)) keys.push(...batch.map(({ key }) => key));
-    return await to.write!(collection, view.records(collection, keys));
+    return await to.write(collection, view.records(collection, keys));
   }
 
   async function digests(store: Store, collection: string): Promise<string[]> {
@@ -161,7 +161,7 @@ describe.skipIf(postgres16.missing)("writing given records", () => {
       yield { key: Buffer.from("1"), fields };
     }
     for (const fields of [{ a: "1" }, { a: 1, b: "x" }, { a: "1", b: "x", z: "" }, { a: "no", b: "x" }]) {
-      await expect(to.write!("named", one(fields))).rejects.toMatchObject({ code: "STORE_UNSUPPORTED" });
+      await expect(to.write("named", one(fields))).rejects.toMatchObject({ code: "STORE_UNSUPPORTED" });
     }
   });
 });

@@ -28,7 +28,7 @@ describe.skipIf(testEngine.missing)("writing given points", () => {
     await using view = await whole.store().open();
     const keys: Uint8Array[] = [];
     for await (const batch of view.keys(collection)) keys.push(...batch.map(({ key }) => key));
-    return await to.write!(collection, view.records(collection, keys));
+    return await to.write(collection, view.records(collection, keys));
   }
 
   /** A place with the same collections and no points. */
@@ -98,7 +98,7 @@ describe.skipIf(testEngine.missing)("writing given points", () => {
       { key: Buffer.from("1"), fields: { payload: { a: Buffer.from("bytes") }, vectors: {} } },
       { key: Buffer.from('1@"eu"'), fields: { payload: {}, vectors: {} } },
     ]) {
-      await expect(place.store().write!("memories", records(record))).rejects.toMatchObject({
+      await expect(place.store().write("memories", records(record))).rejects.toMatchObject({
         code: "STORE_UNSUPPORTED",
       });
     }

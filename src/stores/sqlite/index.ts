@@ -1,6 +1,6 @@
 /** The SQLite adaptor: one database file, its rules in `readme.md`. */
 import type { CollectionFacts } from "../../domain/manifest.ts";
-import { refuseMerge, refuseParts } from "../refuse-options.ts";
+import { refuseParts } from "../refuse-options.ts";
 import type {
   DumpSource,
   MaintenanceTask,
@@ -21,6 +21,7 @@ import type { SqliteConfig } from "./config.ts";
 import { companionSuffixes, resolvePath } from "./database-file.ts";
 import { engineName, engineVersion } from "./dump.ts";
 import { maintenanceTasks } from "./maintain.ts";
+import { planMerge, stageMerge } from "./merge.ts";
 import { planRestore } from "./restore-plan.ts";
 import { decodeDump, stageRestore } from "./restore.ts";
 import { probeDatabase } from "./probe.ts";
@@ -79,13 +80,14 @@ class SqliteStore implements Store {
   }
 
   async planRestore(source: DumpSource, options: RestoreOptions): Promise<RestorePlan> {
-    refuseMerge("sqlite", options);
     refuseParts("sqlite", options);
+    if (options.mode === "merge") return planMerge(source, options, this.#config, this.#context);
     return planRestore(source, options, this.#config, this.#context);
   }
 
   stage(plan: RestorePlan, source: DumpSource, options: RestoreOptions): Promise<Restoration> {
-    return stageRestore(plan, source, options, this.#config, this.#context);
+    const stage = options.mode === "merge" ? stageMerge : stageRestore;
+    return stage(plan, source, options, this.#config, this.#context);
   }
 
   async write(collection: string, records: AsyncIterable<StoreRecord>): Promise<Written> {

@@ -240,16 +240,38 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** The dump's file in the spool folder, held against its SHA-256 and checked by SQLite. Dispose removes it. */
+export interface DumpCopy extends AsyncDisposable {
+  readonly path: string;
+  /** Counts and digests, from the file. */
+  facts(): Promise<readonly CollectionFacts[]>;
+}
+
+/** `name`: of a folder in the spool folder that nothing else uses. */
+export async function copyOfDump(source: DumpSource, context: StoreContext, name: string): Promise<DumpCopy> {
+  const wanted = restoreSource(source);
+  const options: RestoreOptions = { target: { kind: "scratch" }, force: false };
+  const destination = join(context.spoolFolder, name, wanted.name);
+  await makeFolder(dirname(destination));
+  const place = new Place(destination, wanted, options, context);
+  try {
+    await place.write(source);
+  } catch (error) {
+    await place[Symbol.asyncDispose]();
+    throw error;
+  }
+  return {
+    path: switchNames(destination).staged,
+    facts: () => place.facts(),
+    [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
+  };
+}
+
 /** `verify --level decoded`: the file alone, opened and checked in the spool folder. */
 export async function decodeDump(
   source: DumpSource,
   context: StoreContext,
 ): Promise<readonly CollectionFacts[]> {
-  const wanted = restoreSource(source);
-  const options: RestoreOptions = { target: { kind: "scratch" }, force: false };
-  const destination = join(context.spoolFolder, "decode", wanted.name);
-  await makeFolder(dirname(destination));
-  await using place = new Place(destination, wanted, options, context);
-  await place.write(source);
-  return await place.facts();
+  await using copy = await copyOfDump(source, context, "decode");
+  return await copy.facts();
 }

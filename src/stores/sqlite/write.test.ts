@@ -25,7 +25,7 @@ async function copyAll(from: Store, to: Store, table: string): Promise<Written> 
   await using view = await from.open();
   const keys: Uint8Array[] = [];
   for await (const batch of view.keys(table)) for (const { key } of batch) keys.push(key);
-  return await to.write!(table, view.records(table, keys));
+  return await to.write(table, view.records(table, keys));
 }
 
 function change(path: string, sql: string): void {

@@ -11,6 +11,7 @@ import type { SqliteConfig } from "./config.ts";
 import { examine } from "./database-file.ts";
 import { resultCode, storeError } from "./failure.ts";
 import { recordsByKey } from "./keys.ts";
+import { ownerOf } from "./merge-tables.ts";
 import { readCatalog, type Table, type TextEncoding } from "./schema.ts";
 import { iterateExact, quoteName } from "./sql.ts";
 
@@ -27,17 +28,8 @@ export async function writeRecords(
 ): Promise<Written> {
   const { path } = await examine(config.path);
   const tried = `write records into the table ${collection} of ${path}`;
-  // `rw`: a file that has vanished since is not made anew.
-  const url = pathToFileURL(path);
-  url.searchParams.set("mode", "rw");
   try {
-    using db = new DatabaseSync(url, {
-      timeout: config.busyTimeout,
-      defensive: true,
-      // As everywhere unless an application asks for them: no cascade may delete, no order of tables may matter.
-      enableForeignKeyConstraints: false,
-    });
-    db.exec("PRAGMA trusted_schema = OFF");
+    using db = openWritable(path, config.busyTimeout);
     const writer = new TableWriter(db, collection, tried);
     let batch: StoreRecord[] = [];
     for await (const record of records) {
@@ -51,12 +43,32 @@ export async function writeRecords(
     writer.write(batch);
     return writer.written;
   } catch (error) {
-    if (((resultCode(error) ?? 0) & 0xff) === CONSTRAINT) throw refused(tried, reasonOf(error), error);
-    throw storeError(error, path, tried);
+    throw writeError(error, path, tried);
   }
 }
 
-class TableWriter {
+/** What SQLite said of a write, in words. */
+export function writeError(error: unknown, path: string, tried: string): unknown {
+  if (((resultCode(error) ?? 0) & 0xff) === CONSTRAINT) return refused(tried, reasonOf(error), error);
+  return storeError(error, path, tried);
+}
+
+/** A connection that writes to a database in use. A file that has vanished is not made anew. */
+export function openWritable(path: string, busyTimeoutMs: number): DatabaseSync {
+  const url = pathToFileURL(path);
+  url.searchParams.set("mode", "rw");
+  const db = new DatabaseSync(url, {
+    timeout: busyTimeoutMs,
+    defensive: true,
+    // As everywhere unless an application asks for them: no cascade may delete, no order of tables may matter.
+    enableForeignKeyConstraints: false,
+  });
+  db.exec("PRAGMA trusted_schema = OFF");
+  return db;
+}
+
+/** Writes into one table of a database. `STORE_UNSUPPORTED` for one whose records cannot be told apart, or that only SQLite writes. */
+export class TableWriter {
   written: Written = { inserted: 0, updated: 0, unchanged: 0 };
   readonly #db: DatabaseSync;
   readonly #table: Table;
@@ -68,15 +80,11 @@ class TableWriter {
   constructor(db: DatabaseSync, collection: string, tried: string) {
     this.#db = db;
     this.#tried = tried;
-    const { tables, encoding } = readCatalog(db);
+    const catalog = readCatalog(db);
+    const { tables, encoding } = catalog;
     const table = tables.find(({ name }) => name === collection);
     if (!table) throw refused(tried, "there is no such table");
-    const kind = new Map(
-      [...iterateExact(db, "SELECT name, type FROM pragma_table_list WHERE schema = 'main'")].map(
-        ([name, type]) => [String(name), String(type)],
-      ),
-    );
-    if (kind.get(collection) === "shadow" || collection.startsWith("sqlite_")) {
+    if (ownerOf(db, catalog, collection) !== undefined || collection.startsWith("sqlite_")) {
       throw refused(tried, "it is the inside of a virtual table or of SQLite itself, which only they write");
     }
     if (table.key.length === 0)
@@ -94,21 +102,24 @@ class TableWriter {
   /** All of the batch or nothing of it. */
   write(batch: readonly StoreRecord[]): void {
     if (batch.length === 0) return;
-    const count = { inserted: 0, updated: 0, unchanged: 0 };
+    const before = this.written;
     this.#db.exec("BEGIN IMMEDIATE");
     try {
-      for (const record of batch) count[this.#writeOne(record)]++;
+      this.apply(batch);
       this.#db.exec("COMMIT");
     } catch (error) {
+      this.written = before;
       // A trigger may have ended the transaction already.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
-    this.written = {
-      inserted: this.written.inserted + count.inserted,
-      updated: this.written.updated + count.updated,
-      unchanged: this.written.unchanged + count.unchanged,
-    };
+  }
+
+  /** Within the caller's transaction, which must be rolled back when this throws. */
+  apply(batch: readonly StoreRecord[]): void {
+    const count = { ...this.written };
+    for (const record of batch) count[this.#writeOne(record)]++;
+    this.written = count;
   }
 
   #writeOne(record: StoreRecord): keyof Written {
