@@ -75,6 +75,12 @@ export class RowDecoder {
     return { id, type, source, target, properties };
   }
 
+  /** The value of one more column of the row. */
+  more(reader: RespReader): Value {
+    reader.array();
+    return this.#value(reader, "", [], () => undefined);
+  }
+
   #begin(reader: RespReader, type: number): void {
     this.#pending = [];
     reader.array();

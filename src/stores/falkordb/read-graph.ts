@@ -6,13 +6,13 @@ import { quoteName } from "./names.ts";
 import { CollectionDigests } from "../graph/collection-digests.ts";
 import { KeyTable } from "../graph/key-table.ts";
 import { numberEqualKeys } from "../graph/number-keys.ts";
-import { edgeRecord, nodeRecord } from "../graph/records.ts";
-import type { KeyRule, RecordLine } from "../graph/records.ts";
+import type { Value } from "../format/value.ts";
+import { edgeRecord, keyBytes, nodeRecord } from "../graph/records.ts";
+import type { GraphEdge, RecordLine } from "../graph/records.ts";
 import { GraphScan } from "./scan.ts";
 import type { ScanParts } from "./scan.ts";
 
 export interface ReadParts extends ScanParts {
-  readonly rule: KeyRule;
   readonly folder: string;
   /** Begins the names of spool files: `[A-Za-z0-9._-]+`. */
   readonly stem: string;
@@ -65,7 +65,7 @@ export async function readGraph(parts: ReadParts): Promise<GraphRead> {
   });
   await numberEqualKeys(nodes, keys);
   let loose = 0;
-  await scan.edges(async (page) => {
+  const takeEdges = async (page: readonly GraphEdge[]): Promise<void> => {
     for (const edge of page) {
       const record = edgeRecord(edge, keys);
       if (!record) {
@@ -78,7 +78,8 @@ export async function readGraph(parts: ReadParts): Promise<GraphRead> {
       if (parts.keep === "records") await edges.add(record);
     }
     parts.onProgress?.(page.length);
-  });
+  };
+  await scan.edges(takeEdges, (id, values) => mayBe(keys.get(id)?.key, values));
   const after = await countGraph(parts, scan);
   const moved = differences(before, seen) + differences(after, seen) + loose + scan.moved;
   if (moved > 0 && parts.isStill) {
@@ -92,6 +93,15 @@ export async function readGraph(parts: ReadParts): Promise<GraphRead> {
   }
   const owned = stack.move();
   return { nodes, edges, facts: facts.all(), moved, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Whether a node that had this key may have these values in its key properties. */
+function mayBe(key: Buffer | undefined, values: readonly Value[]): boolean {
+  if (!key) return true;
+  const own = values.map(keyBytes).filter((bytes) => bytes !== undefined);
+  // A digest of content: of several key properties, one of another label may be there.
+  if (/^#[0-9a-f]{32}$/.test(key.toString("latin1"))) return values.length > 1 || own.length === 0;
+  return own.some((bytes) => bytes.equals(key));
 }
 
 function kept(record: RecordLine, keep: ReadParts["keep"]): RecordLine {

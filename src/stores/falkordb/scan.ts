@@ -5,7 +5,8 @@
 import { MemkeepError } from "../../domain/errors.ts";
 import type { ServerLimits, Session } from "./client.ts";
 import { RowDecoder } from "./decode.ts";
-import type { GraphEdge, GraphNode } from "../graph/records.ts";
+import type { GraphEdge, GraphNode, KeyRule } from "../graph/records.ts";
+import type { Value } from "../format/value.ts";
 import { exactExpression } from "./exact.ts";
 import type { ExactColumn } from "./exact.ts";
 import { NameUnknown, readNames } from "./graph-names.ts";
@@ -22,6 +23,8 @@ export interface ScanParts {
   readonly signal: AbortSignal;
   /** True for a copy that nobody else writes: then any difference in counts is an error. */
   readonly isStill: boolean;
+  /** Which properties name a node. */
+  readonly rule: KeyRule;
 }
 
 /** What the server prints for one page, roughly: enough that asking costs nothing, little enough to hold. */
@@ -35,6 +38,7 @@ interface Range {
   readonly high: number;
 }
 
+type EndTest = (id: number, keys: readonly Value[]) => boolean;
 type EdgeTaker = (edges: readonly GraphEdge[]) => Promise<void> | undefined;
 
 export class GraphScan {
@@ -42,6 +46,7 @@ export class GraphScan {
   readonly #nodeColumns = new Map<string, ExactColumn>();
   readonly #edgeColumns = new Map<string, ExactColumn>();
   #names: Names;
+  #isEnd: EndTest | undefined;
   /** Edges that came or went between being counted and being read. */
   moved = 0;
 
@@ -83,8 +88,13 @@ export class GraphScan {
     await this.#eachRange(() => width, read);
   }
 
-  /** Every edge, once, by the id of the node where it begins. */
-  async edges(onPage: EdgeTaker): Promise<void> {
+  /**
+   * Every edge, once, by the id of the node where it begins. In a living graph the id of a node may have gone to another one
+   * since the nodes were read: `isEnd` is asked for both ends whether the values that their key properties have now fit,
+   * and an edge of which it denies one is left out, as one that came later.
+   */
+  async edges(onPage: EdgeTaker, isEnd?: EndTest): Promise<void> {
+    this.#isEnd = this.#parts.isStill ? undefined : isEnd;
     let width = 1024;
     await this.#eachRange(
       () => width,
@@ -140,10 +150,7 @@ export class GraphScan {
       const count = await this.#countEdges(match, values);
       if (count === 0) return { rows: [], count };
       if (count > this.#mostEdges) return { count };
-      const { rows } = await this.#page("e", `${match} RETURN e`, values, (decoder, reader) =>
-        decoder.edge(reader),
-      );
-      return { rows, count };
+      return { rows: await this.#edgeRows(match, values), count };
     });
     if ("tooMuch" in page) return { count: Infinity, tooMuch: page.tooMuch };
     if (page.rows && page.rows.length !== page.count) {
@@ -156,6 +163,21 @@ export class GraphScan {
       this.moved += Math.abs(page.rows.length - page.count);
     }
     return page;
+  }
+
+  async #edgeRows(match: string, values: Readonly<Record<string, number>>): Promise<readonly GraphEdge[]> {
+    const { rule } = this.#parts;
+    const isEnd = this.#isEnd;
+    const properties = isEnd ? [...new Set([rule.key, ...Object.values(rule.keys)])].map(quoteName) : [];
+    const columns = ["s", "t"].flatMap((end) => properties.map((property) => `, ${end}.${property}`));
+    const decode = (decoder: RowDecoder, reader: RespReader): { edge: GraphEdge; isWhole: boolean } => {
+      const edge = decoder.edge(reader);
+      const found = columns.map(() => decoder.more(reader));
+      const [from, to] = [found.slice(0, properties.length), found.slice(properties.length)];
+      return { edge, isWhole: !isEnd || (isEnd(edge.source, from) && isEnd(edge.target, to)) };
+    };
+    const { rows } = await this.#page("e", `${match} RETURN e`, values, decode, columns.join(""));
+    return rows.filter(({ isWhole }) => isWhole).map(({ edge }) => edge);
   }
 
   #countEdges(match: string, values: Readonly<Record<string, number>>): Promise<number> {
@@ -172,6 +194,8 @@ export class GraphScan {
     query: string,
     values: Readonly<Record<string, number>>,
     decode: (decoder: RowDecoder, reader: RespReader) => Row,
+    /** More columns, which `decode` reads: text of our own. */
+    more = "",
   ): Promise<{ rows: readonly Row[]; printedBytes: number }> {
     const known = variable === "n" ? this.#nodeColumns : this.#edgeColumns;
     const { session, graph } = this.#parts;
@@ -182,11 +206,15 @@ export class GraphScan {
       );
       let decoder = new RowDecoder(this.#names, columns);
       try {
-        const rows = await session.rows(graph, `${parameters(values)}${query}${expressions.join("")}`, () => {
-          decoder = new RowDecoder(this.#names, columns);
-          const own = decoder;
-          return (reader) => decode(own, reader);
-        });
+        const rows = await session.rows(
+          graph,
+          `${parameters(values)}${query}${expressions.join("")}${more}`,
+          () => {
+            decoder = new RowDecoder(this.#names, columns);
+            const own = decoder;
+            return (reader) => decode(own, reader);
+          },
+        );
         if (decoder.missing.size === 0) return { rows, printedBytes: decoder.printedBytes };
         for (const [name, column] of decoder.missing) known.set(name, column);
       } catch (error) {
@@ -218,7 +246,7 @@ export class GraphScan {
   }
 }
 
-const edgesFrom = "MATCH (s)-[e]->() WHERE id(s) >= $a AND id(s) < $b";
+const edgesFrom = "MATCH (s)-[e]->(t) WHERE id(s) >= $a AND id(s) < $b";
 const edgesBetween = "MATCH (s)-[e]->(t) WHERE id(s) = $a AND id(t) >= $b AND id(t) < $c";
 
 function parameters(values: Readonly<Record<string, number>>): string {

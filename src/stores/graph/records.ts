@@ -66,7 +66,8 @@ export function nodeRecord(node: Omit<GraphNode, "id">, rule: KeyRule): RecordLi
   };
 }
 
-function keyBytes(value: Value): Buffer | undefined {
+/** The key that a value of the key property gives; undefined when it gives none. */
+export function keyBytes(value: Value): Buffer | undefined {
   if (typeof value === "bigint") return Buffer.from(value.toString());
   if (typeof value === "string" && value !== "") return Buffer.from(value, "utf8");
   return value instanceof Uint8Array ? Buffer.from(value) : undefined;
