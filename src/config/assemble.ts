@@ -13,6 +13,7 @@ import type {
   Given,
   LoadedConfiguration,
   ResolvedValue,
+  RestoreSettings,
 } from "./configuration.ts";
 import type { Environment } from "./environment.ts";
 import { explainIssues } from "./explain.ts";
@@ -47,6 +48,7 @@ interface Share {
   readonly stores: readonly ConfiguredStore[];
   readonly repositories: readonly ConfiguredRepository[];
   readonly backup: BackupSettings;
+  readonly restore: RestoreSettings | undefined;
   readonly cacheBytes: number;
   readonly values: readonly ResolvedValue[];
   readonly masked: Readonly<Record<string, unknown>>;
@@ -71,6 +73,7 @@ const nothing: Share = {
     catchUp: false,
     tags: [],
   },
+  restore: undefined,
   cacheBytes: defaultCacheBytes,
   values: [],
   masked: {},
@@ -115,7 +118,7 @@ async function shareOfFile(file: PreparedFile, redactor: Redactor): Promise<Shar
     const others = problems.filter(({ path }) => !before.has(pathKey(path)));
     throw configError(file.source, [...file.problems, ...others]);
   }
-  const { stack, backup, cache } = root.data;
+  const { stack, backup, restore, cache } = root.data;
   return {
     stack,
     stores,
@@ -130,6 +133,7 @@ async function shareOfFile(file: PreparedFile, redactor: Redactor): Promise<Shar
       catchUp: backup?.catchUp ?? false,
       tags: backup?.tags ?? [],
     },
+    restore: restore && { before: restore.before, after: restore.after, limitMs: restore.commandLimit },
     cacheBytes: cache?.size ?? defaultCacheBytes,
     values: listValues(file.tree, file.shape, (path) => file.origin(path)),
     masked: maskSecrets(file.tree, file.shape) as Record<string, unknown>,

@@ -40,6 +40,13 @@ export interface BackupSettings {
   readonly tags: readonly string[];
 }
 
+export interface RestoreSettings {
+  /** Programs with their arguments. */
+  readonly before: readonly string[] | undefined;
+  readonly after: readonly string[] | undefined;
+  readonly limitMs: number;
+}
+
 export interface ResolvedValue {
   readonly path: ConfigPath;
   /** Secrets are masked. */
@@ -55,6 +62,8 @@ export interface Configuration {
   readonly stores: readonly ConfiguredStore[];
   readonly repositories: readonly ConfiguredRepository[];
   readonly backup: BackupSettings;
+  /** Undefined where the configuration has no commands for it. */
+  readonly restore: RestoreSettings | undefined;
   /** How much of repositories far away is kept on this machine, all of them together. */
   readonly cacheBytes: number;
   /** Every value with where it comes from, in the order of the file, defaults last. */

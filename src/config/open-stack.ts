@@ -6,7 +6,7 @@ import type { Repository } from "../repository/repository.ts";
 import { CacheSpace } from "../repository/restic/cache/cache-space.ts";
 import { StallLimitedStorage } from "../storages/decorators/stall-limit.ts";
 import { storeKinds } from "../stores/index.ts";
-import type { StoreContext } from "../stores/store.ts";
+import type { StoreContext, StoreKind } from "../stores/store.ts";
 import type { Clock } from "../util/clock/clock.ts";
 import type { Configuration, ConfiguredRepository, ConfiguredStore } from "./configuration.ts";
 import { findPassword, type FoundPassword, type PasswordAccess } from "./password.ts";
@@ -30,15 +30,16 @@ export async function openStack(configuration: Configuration, access: OpeningAcc
     repositories: stackRepositories(configuration, access),
     configuration: configuration.masked,
     async decode(kind, source, context) {
-      const registration = Object.values(storeKinds).find((known) => known.kind === kind);
-      if (!registration) {
-        throw new MemkeepError("STORE_UNSUPPORTED", {
-          tried: `read the dump of ${context.name}`,
-          happened: `this memkeep does not know stores of the kind ${JSON.stringify(kind)}`,
-          next: "Use a newer memkeep.",
-        });
-      }
-      return (await registration.adaptor()).decode(source, context);
+      return (await adaptorOf(kind, context.name)).decode(source, context);
+    },
+    async plainSql(kind, source, context) {
+      const adaptor = await adaptorOf(kind, context.name);
+      if (adaptor.plainSql) return adaptor.plainSql(source, context);
+      throw new MemkeepError("USAGE", {
+        tried: `export ${context.name} as SQL`,
+        happened: `a ${kind} store has no such form: it is for PostgreSQL`,
+        next: "Export its dump files: give a folder, and leave --format out.",
+      });
     },
     async beginSnapshot(repositories, options) {
       const { beginSnapshot } = await import("../repository/restic/begin-snapshot.ts");
@@ -65,6 +66,16 @@ export function stackRepositories(configuration: Configuration, access: OpeningA
     open: (options) => openConfigured(repository, access, cache, options?.stallLimitMs),
     inspect: () => repository.place.inspect(),
   }));
+}
+
+async function adaptorOf(kind: string, name: string): Promise<Pick<StoreKind<never>, "decode" | "plainSql">> {
+  const registration = Object.values(storeKinds).find((known) => known.kind === kind);
+  if (registration) return registration.adaptor();
+  throw new MemkeepError("STORE_UNSUPPORTED", {
+    tried: `read the dump of ${name}`,
+    happened: `this memkeep does not know stores of the kind ${JSON.stringify(kind)}`,
+    next: "Use a newer memkeep.",
+  });
 }
 
 async function stackStore({ name, kind, optional, config }: ConfiguredStore): Promise<StackStore> {

@@ -118,6 +118,23 @@ export const CacheSection = z.strictObject({
   }),
 });
 
+const Argv = z.array(z.string()).min(1);
+
+export const RestoreSection = z.strictObject({
+  before: Argv.optional().meta({
+    description:
+      "A program and its arguments, run without a shell before a store is replaced in place, to stop what uses it. When it fails, nothing is touched.",
+    examples: [["systemctl", "stop", "assistant"]],
+  }),
+  after: Argv.optional().meta({
+    description: "The same at the end, whatever happened: also after a failure or an interrupt.",
+    examples: [["systemctl", "start", "assistant"]],
+  }),
+  commandLimit: Duration.prefault("5m")
+    .refine((milliseconds) => milliseconds > 0 && milliseconds <= 86_400_000, "expected 1s to 24h")
+    .describe("How long each of the two may take before it is killed and counts as failed."),
+});
+
 /** What every repository has beside its storage. */
 export const RepositorySection = z
   .strictObject({
@@ -185,6 +202,10 @@ export const RootSection = z.strictObject({
   backup: BackupSection.optional().meta({
     description: "What a backup does, and what it keeps.",
     examples: [{ minInterval: "20h", verify: "decoded" }],
+  }),
+  restore: RestoreSection.optional().meta({
+    description: "What happens around a restore in place.",
+    examples: [{ before: ["systemctl", "stop", "assistant"], after: ["systemctl", "start", "assistant"] }],
   }),
   cache: CacheSection.optional().meta({
     description: "What is kept on this machine, so that repositories far away open quickly.",

@@ -38,6 +38,8 @@ export interface Stack {
   readonly configuration: unknown;
   /** `StoreKind.decode` of a kind of store, configured or not. `STORE_UNSUPPORTED` for a kind that this memkeep does not know. */
   decode(kind: string, source: DumpSource, context: StoreContext): Promise<readonly CollectionFacts[]>;
+  /** `StoreKind.plainSql` of a kind of store. `USAGE` for one that has no such form. */
+  plainSql(kind: string, source: DumpSource, context: StoreContext): Promise<AsyncIterable<Uint8Array>>;
   /** Begins one snapshot in several open repositories: the source is read once. One that fails is told by `commit`. */
   beginSnapshot(repositories: readonly Repository[], options: NewSnapshotOptions): Promise<SnapshotWriter>;
 }

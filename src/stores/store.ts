@@ -41,6 +41,9 @@ export interface StoreKind<Config> {
    * compares them with the manifest. Needs no configuration, so that it works on a dead machine's repository.
    */
   decode(source: DumpSource, context: StoreContext): Promise<readonly CollectionFacts[]>;
+
+  /** The dump as one text for the engine's own client, without any database. Rejects at its end when the dump is damaged. */
+  plainSql?(source: DumpSource, context: StoreContext): AsyncIterable<Uint8Array>;
 }
 
 export interface StoreDescription {

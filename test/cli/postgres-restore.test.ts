@@ -1,5 +1,5 @@
 /** Parts, globals and what happens to the old database, through the real program. */
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../engines/command.ts";
@@ -113,6 +113,76 @@ describe.skipIf(postgres.missing)("memkeep restore of PostgreSQL", () => {
         { n: 50, last: "memory 9" },
       ]);
     }
+  });
+
+  it("law 9: export --format sql is a script that psql runs to its end without memkeep", async () => {
+    const args = ["export", "latest", "--format", "sql", "--repository", join(folder, "backups")];
+    const through = ["sh", "-c", 'exec "$@" > exported.sql', "sh"];
+    expect(await runMemkeep(args, { cwd: folder, env, through })).toMatchObject({ code: 0 });
+    await using copy = await createDatabase(server.url);
+    await run("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "exported.sql", copy.url], {
+      cwd: folder,
+      env,
+    });
+    const text =
+      "SELECT count(*)::int AS n, max(text) AS last, to_regclass('by_text') IS NOT NULL AS indexed FROM memories";
+    expect(await sql(copy.url, text)).toEqual([{ n: 50, last: "memory 9", indexed: true }]);
+    const plain = await memkeep(["export", "latest", "./x", "--format", "sql"]);
+    expect(plain).toMatchObject({ code: 64, stdout: "" });
+    expect(await memkeep(["export", "latest"])).toMatchObject({ code: 64, stdout: "" });
+  });
+
+  describe("commands of the configuration", () => {
+    const note = (word: string, end = "exit 0"): string =>
+      JSON.stringify(["sh", "-c", `echo ${word} >> ran; ${end}`]);
+    async function withCommands(
+      before: string,
+      after: string,
+      ...more: string[]
+    ): Promise<Ended & { ran: string }> {
+      await rm(join(folder, "ran"), { force: true });
+      await writeFile(
+        join(folder, "memkeep.yaml"),
+        `version: 1\nstack: cli_restore\nstores: { cli_restore: { type: postgres, url: ${JSON.stringify(database.url)} } }
+repositories: { local: { storage: ./backups } }\nrestore: { before: ${before}, after: ${after}, commandLimit: 2s }\n`,
+      );
+      try {
+        const ended = await runMemkeep(["restore", "latest:cli_restore", ...more], { cwd: folder, env });
+        const ran = await readFile(join(folder, "ran"), "utf8").catch(() => "");
+        return { ...ended, ran: ran.trim().replaceAll("\n", " ") };
+      } finally {
+        await rm(join(folder, "memkeep.yaml"));
+      }
+    }
+
+    it("W-M2: run around a restore, the plan shows them, and what fails still starts the application again", async () => {
+      await harm();
+      const plan = await withCommands(note("before"), note("after"));
+      expect(plan).toMatchObject({ code: 0, ran: "" });
+      expect(plan.stdout.replaceAll(/\s+/g, " ")).toContain("First it runs: sh -c");
+      const failing = await withCommands(note("before", "exit 3"), note("after"), "--apply");
+      expect(failing).toMatchObject({ code: 2, ran: "before after" });
+      expect(failing.stderr.replaceAll(/\s+/g, " ")).toContain("it ended with code 3");
+      const endless = await withCommands(JSON.stringify(["sleep", "600"]), note("after"), "--apply");
+      expect(endless).toMatchObject({ code: 2, ran: "after" });
+      expect(await counts()).toEqual({ memories: 5, notes: 3, indexed: false });
+      // A view that is not in the dump keeps its table from being replaced: pg_restore fails half-way.
+      await sql(database.url, "CREATE VIEW on_top AS SELECT id FROM memories");
+      const part = ["--table", "memories", "--store", "cli_restore", "--apply"];
+      const undone = await withCommands(note("before"), note("after"), ...part);
+      expect(undone).toMatchObject({ code: 2, ran: "before after" });
+      expect(await counts()).toEqual({ memories: 5, notes: 3, indexed: false });
+      await sql(database.url, "DROP VIEW on_top");
+      const unstarted = await withCommands(
+        note("before"),
+        note("after", "exit 1"),
+        "--apply",
+        "--discard-old",
+      );
+      expect(unstarted).toMatchObject({ code: 2, ran: "before after" });
+      expect(unstarted.stderr.replaceAll(/\s+/g, " ")).toContain("What was restored stays");
+      expect(await counts()).toEqual({ memories: 50, notes: 30, indexed: true });
+    }, 120_000);
   });
 
   it("--globals brings roles back, and nothing else does", async () => {

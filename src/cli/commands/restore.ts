@@ -84,6 +84,8 @@ export const command: CommandModule = {
       const choice: RestoreChoice = {
         snapshot,
         stores,
+        // Elsewhere nothing is in the way of the application, nor it in ours.
+        commands: url === undefined ? opened.loaded.configuration.restore : undefined,
         options: {
           target: url === undefined ? { kind: "in-place" } : { kind: "into", target: url },
           force: switchOption(options, "force"),

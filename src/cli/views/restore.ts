@@ -26,7 +26,17 @@ export function restorePlanView(plan: StackRestorePlan, style: Style): string {
     `Restoring snapshot ${style.bold(shortId(plan.snapshot))} of ${timeText(Date.parse(plan.time))} would:`,
     style,
   );
-  return [title, ...blocks].join("\n\n");
+  const commands = [
+    ...(plan.before
+      ? [`First it runs: ${commandText(plan.before)}. When that fails, nothing is touched.`]
+      : []),
+    ...(plan.after ? [`At the end, whatever happened, it runs: ${commandText(plan.after)}.`] : []),
+  ].map((text) => hanging("", printable(text), style));
+  return [title, ...blocks, ...commands].join("\n\n");
+}
+
+function commandText(argv: readonly string[]): string {
+  return argv.map((word) => (/^[\w./:=@-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
 }
 
 function changesTable(changes: StackRestorePlan["stores"][number]["plan"]["changes"], style: Style): string {

@@ -6,6 +6,7 @@ import type { DumpSource, RestoreOptions, Store, StoreContext } from "../../stor
 import { countRecords } from "../backup/dump-store.ts";
 import { dumpSource, readManifest } from "../manifest.ts";
 import type { Stack, Surroundings } from "../stack.ts";
+import type { RestoreCommands } from "./commands.ts";
 import type { PlannedStore, StackRestorePlan } from "./report.ts";
 
 /** A store that takes part in a restore, connected. */
@@ -21,6 +22,8 @@ export interface PreparedRestore {
 }
 
 export interface RestoreChoice {
+  /** Run around a restore in place; elsewhere nothing needs to stop. */
+  readonly commands?: RestoreCommands | undefined;
   readonly snapshot: SnapshotReader;
   /** Names of stores; all of the snapshot when undefined. */
   readonly stores: readonly string[] | undefined;
@@ -65,6 +68,8 @@ export async function prepareRestore(
       snapshot: id,
       time,
       applicable,
+      ...(choice.commands?.before ? { before: choice.commands.before } : {}),
+      ...(choice.commands?.after ? { after: choice.commands.after } : {}),
       stores: stores.map(({ name, kind, plan, records, sizeBytes }) => ({
         name,
         kind,

@@ -15,6 +15,9 @@ export interface StackRestorePlan {
   readonly stores: readonly PlannedStore[];
   /** Whether `--apply` would go on, given `force`. */
   readonly applicable: boolean;
+  /** Commands of the configuration that would be run around it. */
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
 }
 
 export interface RestoredStore {

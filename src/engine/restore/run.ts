@@ -6,6 +6,7 @@ import { disposeAll } from "../backup/open-stack.ts";
 import { compareFacts } from "../../domain/compare-facts.ts";
 import { openSpool } from "../spool.ts";
 import type { Stack, Surroundings } from "../stack.ts";
+import { aroundCommands } from "./commands.ts";
 import { prepareRestore, type RestoreChoice, type RestoringStore } from "./plan.ts";
 import type { RestoreReport, StackRestorePlan } from "./report.ts";
 import { takeSafetySnapshot } from "./safety.ts";
@@ -27,9 +28,24 @@ export async function planRestore(
 /**
  * Plans anew and does exactly that. All stores are staged and compared before the first is switched; when one fails, all
  * are rolled back. Rejects with `TARGET_IN_USE` when the plan has obstacles, `COMPARE_FAILED` when what came back is
- * not what the manifest says (then everything is as it was).
+ * not what the manifest says (then everything is as it was). The configuration's commands are run around all of it.
  */
 export async function applyRestore(
+  stack: Stack,
+  repository: Repository,
+  choice: RestoreChoice,
+  surroundings: Surroundings,
+): Promise<RestoreReport> {
+  if (choice.commands?.before) {
+    // What no command can clear away is known before the application is stopped for nothing.
+    refuseObstacles(await planRestore(stack, repository, choice, surroundings), "lasting");
+  }
+  return await aroundCommands(choice.commands, surroundings, () =>
+    restoreNow(stack, repository, choice, surroundings),
+  );
+}
+
+async function restoreNow(
   stack: Stack,
   repository: Repository,
   choice: RestoreChoice,
@@ -139,11 +155,15 @@ async function rollBack(
   }
 }
 
-function refuseObstacles(plan: StackRestorePlan): void {
+/** `lasting`: only those that --force would not pass. */
+function refuseObstacles(plan: StackRestorePlan, which: "all" | "lasting" = "all"): void {
   if (plan.applicable) return;
-  const obstacles = plan.stores.flatMap(({ name, plan: { obstacles } }) =>
-    obstacles.map(({ text, overridable }) => ({ text: `${name}: ${text}`, overridable })),
-  );
+  const obstacles = plan.stores
+    .flatMap(({ name, plan: { obstacles } }) =>
+      obstacles.map(({ text, overridable }) => ({ text: `${name}: ${text}`, overridable })),
+    )
+    .filter(({ overridable }) => which === "all" || !overridable);
+  if (obstacles.length === 0) return;
   throw new MemkeepError("TARGET_IN_USE", {
     tried: "restore",
     happened: obstacles.map(({ text }) => text).join("; "),

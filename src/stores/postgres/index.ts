@@ -29,6 +29,7 @@ import { keysOf, recordsOf, tableNamed } from "./keys.ts";
 import { maintenanceTasks } from "./maintain.ts";
 import { planMerge } from "./merge-plan.ts";
 import type { Environment } from "./parameters.ts";
+import { plainSql } from "./plain-sql.ts";
 import { probeDatabase } from "./probe.ts";
 import { planDatabaseRestore } from "./restore-plan.ts";
 import { stageRestore } from "./restore.ts";
@@ -40,6 +41,7 @@ export const postgres: StoreKind<PostgresConfig> = {
   kind: "postgres",
   connect: (config, context) => connectPostgres(config, context, process.env),
   decode: (source, context): Promise<readonly CollectionFacts[]> => decodeDump(source, context.signal),
+  plainSql: (source, context) => plainSql(source, context.signal, process.env),
 };
 
 /** As `StoreKind.connect`; `environment` is where the `PG*` variables are read from. */
