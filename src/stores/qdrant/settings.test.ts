@@ -9,9 +9,11 @@ import type { Tamper } from "../../../test/qdrant/tampering.ts";
 import { Place } from "../../../test/qdrant/testing.ts";
 import { readPlainJson } from "../format/json-read.ts";
 import { takeDump } from "../contract/dump-folder.ts";
+import type { ValueMap } from "../format/value.ts";
 import type { DumpSource, RestoreOptions, Store, SwitchOutcome } from "../store.ts";
 import { Server } from "./server.ts";
-import { changeBody, settingsLeft } from "./settings.ts";
+import { changeBody, creationBody, settingsLeft } from "./settings.ts";
+import { vectorTypes } from "./schema.ts";
 import type { CollectionSchema } from "./schema.ts";
 
 const testEngine = await engine("qdrant");
@@ -22,7 +24,7 @@ const everySetting = `{"vectors":{
       "hnsw_config":{"m":8,"ef_construct":64,"full_scan_threshold":500,"max_indexing_threads":1,"on_disk":true,"payload_m":4,"inline_storage":false},
       "quantization_config":{"scalar":{"type":"int8","quantile":0.95,"always_ram":false}}},
     "halves":{"size":2,"distance":"Dot","datatype":"float16","quantization_config":{"product":{"compression":"x16","always_ram":true}}},
-    "bytes":{"size":2,"distance":"Manhattan","datatype":"uint8"},
+    "bytes":{"size":2,"distance":"Manhattan","datatype":"uint8","quantization_config":{"turbo":{"always_ram":true,"bits":"bits1_5"}}},
     "late":{"size":2,"distance":"Cosine","multivector_config":{"comparator":"max_sim"}}},
   "sparse_vectors":{"words":{"index":{"full_scan_threshold":77,"on_disk":true,"datatype":"float16"},"modifier":"idf"}},
   "shard_number":2,"replication_factor":1,"write_consistency_factor":1,"on_disk_payload":false,
@@ -51,6 +53,33 @@ const everyIndex = [
   '"when","field_schema":{"type":"datetime","is_principal":false,"on_disk":false,"enable_hnsw":true}',
   '"uuid","field_schema":{"type":"uuid","is_tenant":true,"on_disk":true,"enable_hnsw":true}',
 ];
+
+/** Each kind of quantisation in the vendor's description of its interface, with all that it can be told. */
+const quantisations = [
+  '{"scalar":{"type":"int8","quantile":0.5,"always_ram":true}}',
+  '{"product":{"compression":"x64","always_ram":false}}',
+  '{"binary":{"always_ram":true,"encoding":"one_and_half_bits","query_encoding":"scalar8bits"}}',
+  ...["bits1", "bits1_5", "bits2", "bits4"].map((bits) => `{"turbo":{"always_ram":true,"bits":"${bits}"}}`),
+  '{"of a later version":{"with":[1,1.0,{}]}}',
+];
+
+test.each(quantisations)("the quantisation %s and vectors of turbo4 are carried word for word", (text) => {
+  const vectors = `{"a":{"size":4,"distance":"Dot","datatype":"turbo4","quantization_config":${text}}}`;
+  const schemaOf = (config: string): CollectionSchema => ({
+    config: readPlainJson(config) as ValueMap,
+    payloadIndexes: {},
+    shardKeys: undefined,
+    aliases: [],
+    isAlias: false,
+  });
+  const schema = schemaOf(`{"params":{"vectors":${vectors}},"quantization_config":${text}}`);
+  expect(creationBody(schema)).toContain(`"vectors":${vectors}`);
+  expect(creationBody(schema)).toContain(`"quantization_config":${text}`);
+  // The server prints them as the floats that they stand for.
+  expect([...vectorTypes(schema)]).toEqual([["a", "f4"]]);
+  const plain = schemaOf(`{"params":{"vectors":${vectors}}}`);
+  expect(changeBody(plain, schema)).toBe(`{"quantization_config":${text}}`);
+});
 
 describe.skipIf(testEngine.missing)("settings of a collection", () => {
   let server: QdrantServer;
