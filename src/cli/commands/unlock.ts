@@ -40,5 +40,8 @@ function unlockView({ removed, locks }: UnlockReport, style: Style): string {
       ({ username, hostname, pid, time }) =>
         `${style.warn(style.signs.warn)} still held by ${printable(username)} on ${printable(hostname)} (pid ${pid}) since ${timeText(Date.parse(time))}`,
     ),
+    ...(locks.length === 0
+      ? []
+      : ["If nothing works on the repository any more, `memkeep unlock --all` removes these too."]),
   ].join("\n");
 }

@@ -19,7 +19,7 @@ import type { Here } from "./lock/lock-file.ts";
 import { listKeys } from "./keys/key-ring.ts";
 import type { KeyInfo } from "../repository.ts";
 import type { ResticRepository } from "./restic-repository.ts";
-import { isAlive } from "../../util/process/alive.ts";
+import { beganAfterUs, isAlive } from "../../util/process/alive.ts";
 
 export interface RepositoryAccess {
   readonly storage: Storage;
@@ -34,6 +34,8 @@ export interface RepositoryAccess {
 }
 
 const keyName = /^keys\/[0-9a-f]{64}$/;
+/** A clock that is put right by less than this makes no live process look younger than its lock. */
+const clockMayMoveMs = 10_000;
 /** restic tries that many keys. */
 const keysTried = 20;
 
@@ -182,11 +184,13 @@ function unusableKeys(storage: Storage, problems: readonly unknown[], tried: num
 }
 
 function thisMachine(clock: Clock): Here {
+  const startedMs = clock.now() - process.uptime() * 1000;
   return {
     nowMs: clock.now(),
     hostname: hostname(),
     pid: process.pid,
-    startedMs: clock.now() - process.uptime() * 1000,
-    isAlive,
+    startedMs,
+    isAlive: (pid, seenMs) =>
+      isAlive(pid) && startedMs + (beganAfterUs(pid) ?? -Infinity) <= seenMs + clockMayMoveMs,
   };
 }

@@ -27,7 +27,8 @@ export interface Here {
   readonly pid: number;
   /** When this process started, milliseconds since 1970. */
   readonly startedMs: number;
-  isAlive(pid: number): boolean;
+  /** Whether the process that had this number at `seenMs` still runs. */
+  isAlive(pid: number, seenMs: number): boolean;
 }
 
 /** restic refreshes locks every five minutes and holds one for stale after thirty. */
@@ -49,7 +50,7 @@ export function encodeLock(owner: LockOwner, exclusive: boolean, timeMs: number)
 }
 
 /**
- * Stale: older than thirty minutes; or its process on this host is gone; or it bears our own pid on this host but is
+ * Stale: older than thirty minutes; or its process on this host is gone (another may have its number by now); or it bears our own pid on this host but is
  * older than our process, as after a restart in a container, where every main process is pid 1.
  */
 export function isStale(lock: LockFile, here: Here): boolean {
@@ -58,5 +59,5 @@ export function isStale(lock: LockFile, here: Here): boolean {
   if (here.nowMs - timeMs > staleAfterMs) return true;
   if (lock.hostname !== here.hostname || !lock.pid) return false;
   if (lock.pid === here.pid) return timeMs < here.startedMs;
-  return !here.isAlive(lock.pid);
+  return !here.isAlive(lock.pid, timeMs);
 }

@@ -1,5 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultyStorage, type ScriptedFault } from "../../../storages/decorators/faults.ts";
@@ -8,7 +9,10 @@ import { ManualClock } from "../../../util/clock/manual-clock.ts";
 import { generateMasterKey } from "../crypto/master-key.ts";
 import { createSealer } from "../crypto/seal.ts";
 import { Objects } from "../objects/objects.ts";
-import { type Here, isStale, type LockFile } from "./lock-file.ts";
+import { local } from "../../../storages/local/index.ts";
+import { systemClock } from "../../../util/clock/clock.ts";
+import { createRepository } from "../open-repository.ts";
+import { encodeLock, type Here, isStale, type LockFile } from "./lock-file.ts";
 import { acquireLock, type HeldLock, listLocks, type LockParts, removeLocks } from "./lock.ts";
 
 const minuteMs = 60_000;
@@ -124,6 +128,7 @@ describe("left-over locks", () => {
   test.each<[string, LockFile, Here, boolean]>([
     ["young, its process lives", young, base, false],
     ["young, its process on this host is gone", young, { ...base, isAlive: () => false }, true],
+    ["young, another process has its number", young, { ...base, isAlive: (_, seen) => seen > nowMs }, true],
     ["young, on another host", { ...young, hostname: "there" }, { ...base, isAlive: () => false }, false],
     ["half an hour old", young, { ...base, nowMs: nowMs + 30 * minuteMs }, true],
     ["in the future", young, { ...base, nowMs: nowMs - 60 * minuteMs }, false],
@@ -150,6 +155,28 @@ describe("left-over locks", () => {
     clock.advance(minuteMs);
     const restarted = machine({ hostname: "here", pid: 1, startedMs: clock.now() });
     await using _lock = await lock(restarted, { exclusive: true });
+  });
+
+  test("law 4: a killed run's pid that another program got since holds nothing up; a live one's does", async () => {
+    const program = spawn("sleep", ["60"]);
+    try {
+      const repository = await createRepository({
+        storage: await local.create({ path: folder }),
+        password: "correct horse",
+        clock: systemClock,
+        program: "test",
+        retryLockMs: 0,
+        signal: new AbortController().signal,
+      });
+      const owner = { hostname: hostname(), username: "", pid: program.pid!, uid: 0, gid: 0 };
+      for (const agoMs of [0, minuteMs])
+        await repository.objects.save("locks", encodeLock(owner, true, systemClock.now() - agoMs));
+      const locks = (await repository.locks()).toSorted((a, b) => a.time.localeCompare(b.time));
+      expect(locks).toMatchObject([{ stale: true }, { stale: false }]);
+      await repository.close();
+    } finally {
+      program.kill();
+    }
   });
 
   test("a lock that cannot be read holds the repository until a person removes it", async () => {

@@ -206,7 +206,7 @@ async function refuseConflicts(
       next:
         lock.time === unreadableLock.time
           ? `The lock cannot be read. When nobody works on the repository, run \`memkeep unlock --all\`.`
-          : "Wait, or use --retry-lock 5m. If that process is gone for certain, run `memkeep unlock`.",
+          : "Wait, or use --retry-lock 5m. If that process is gone for certain, run `memkeep unlock --all`; else the lock counts for nothing 30 minutes after it was last renewed.",
       details: { lock },
     });
   }
