@@ -146,28 +146,41 @@ describe.skipIf(falkordb.missing)("falkordb traps", () => {
     expect(JSON.stringify(failure) + String(failure)).not.toContain("wrong");
   });
 
-  test("trap 21: a living view under writers has everything that existed throughout", async () => {
-    const graph = await memories(2000);
-    const stop = new AbortController();
-    const writer = (async () => {
-      for (let n = 0; !stop.signal.aborted; n++) {
-        await server.query(graph, `CREATE (a:New {id:'new${n}'})-[:NEW]->(a)`);
-        await server.query(graph, `MATCH (a:New {id:'new${n - 3}'}) DELETE a`);
-        await server.query(graph, `MATCH (a:Memory {id:'${(n % 2000) + 1}'}) SET a.score = ${n}.5`);
+  test.each(["live", "copy"] as const)(
+    "trap 21: a view (%s) under writers has everything that existed throughout",
+    async (view) => {
+      const graph = await memories(2000);
+      const stop = new AbortController();
+      let writes = 0;
+      const writer = (async () => {
+        for (let n = 0; !stop.signal.aborted; n++) {
+          await server.query(graph, `CREATE (a:New {id:'new${n}'})-[:NEW]->(a)`);
+          await server.query(graph, `MATCH (a:New {id:'new${n - 3}'}) DELETE a`);
+          await server.query(graph, `MATCH (a:Memory {id:'${(n % 2000) + 1}'}) SET a.score = ${n}.5`);
+          writes += 3;
+        }
+      })();
+      const { dump, manifest } = await server.dump(graph, { view });
+      const during = writes;
+      stop.abort();
+      await writer;
+      expect(during).toBeGreaterThan(10);
+      const counts = new Map(manifest.collections.map(({ name, records }) => [name, records]));
+      expect(counts.get("(:Memory)")).toBe(2000);
+      expect(counts.get("[:NEXT]")).toBe(2000);
+      if (view === "copy") {
+        expect(manifest.view).toMatchObject({ consistency: "snapshot", moved: 0 });
+        // One query makes both, and removes both.
+        expect(counts.get("(:New)") ?? 0).toBe(counts.get("[:NEW]") ?? 0);
+      } else {
+        expect(manifest.view.consistency).toBe("fuzzy");
       }
-    })();
-    const { dump, manifest } = await server.dump(graph, { view: "live" });
-    stop.abort();
-    await writer;
-    expect(manifest.view.consistency).toBe("fuzzy");
-    const ids = (await dump.contents())
-      .get("nodes.jsonl")!
-      .toString()
-      .matchAll(/"key":"(\d+)"/g);
-    expect(new Set([...ids].map(([, id]) => id)).size).toBe(2000);
-    // Every edge has its ends: it can be restored.
-    await server.restore({ dump, manifest }, server.newName());
-  });
+      const nodes = (await dump.contents()).get("nodes.jsonl")!.toString();
+      expect(new Set([...nodes.matchAll(/"key":"(\d+)"/g)].map(([, id]) => id)).size).toBe(2000);
+      // Every edge has its ends: it can be restored.
+      await server.restore({ dump, manifest }, server.newName());
+    },
+  );
 
   test("several graphs are one store, and come back together", async () => {
     const [one, two] = [await memories(20), await memories(30)].sort() as [string, string];
