@@ -25,7 +25,7 @@ if (!existsSync(source)) {
   await measure([process.execPath, corpus, "random", String(sizeMb), source]);
 }
 
-await using server = await versitygw.start({ folder: join(folder, "versitygw") });
+await using server = await versitygw.start({ folder: join(folder, "versitygw"), keepAlive: true });
 Object.assign(process.env, {
   RESTIC_PASSWORD: "bench",
   AWS_ACCESS_KEY_ID: server.accessKey,

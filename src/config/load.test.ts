@@ -182,6 +182,13 @@ test.each([
   expect(told).not.toContain("hunter2");
 });
 
+test("W-C10: a schedule is refused with what to do instead, and never read in part", async () => {
+  for (const schedule of ["0 3 * * 0", "0 */6 * * *"]) {
+    const problems = await problemsOf(usual.replace("minInterval: 5h", `schedule: "${schedule}"`));
+    expect(problems).toMatch(/backup\.schedule.*no scheduler yet; run `memkeep backup` from cron/);
+  }
+});
+
 test("aliases that multiply are refused, not resolved", async () => {
   const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"];
   for (let n = 1; n < 12; n++)

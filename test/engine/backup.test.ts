@@ -63,7 +63,7 @@ async function run(world: World, stack: Stack): Promise<unknown> {
 }
 
 describe("backup of a stack", () => {
-  it("takes all stores as one snapshot, with the instants and the distance between them", async () => {
+  it("W-C12: takes all stores as one snapshot, with the instants and the distance between them", async () => {
     await using world = await makeWorld(["a", "b", "c"]);
 
     const report = await world.backup();

@@ -79,7 +79,7 @@ describe.skipIf(postgres.missing ?? versitygw.missing)("examples/clara", () => {
     return repository!.snapshots.filter(({ safety }) => !safety).length;
   }
 
-  it("C1-C19, C33, C44: both databases are one snapshot in the bucket, and her words have their like", async () => {
+  it("C1-C19, C33, C44, W-C14: both databases are one snapshot in the bucket, and her words have their like", async () => {
     expect(await memkeep(["init"])).toMatchObject({ code: 0 });
     const first = await memkeep(["backup", "--verbose"]);
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MemkeepError } from "../../domain/errors.ts";
 import { schema } from "../s3/config.ts";
@@ -30,4 +30,24 @@ export async function failureOf(operation: () => Promise<unknown>): Promise<Memk
     throw error;
   }
   throw new Error("it did not fail");
+}
+
+/** Answers PUT and HEAD as a bucket does, keeping no more than the names. */
+export function storingAnswer(stored: Set<string>, request: IncomingMessage, response: ServerResponse): void {
+  const path = pathOf(request);
+  request.resume().on("end", () => {
+    if (request.method === "PUT") stored.add(path);
+    const found = stored.has(path) || path === "/bucket";
+    response.writeHead(found ? 200 : 404, { "content-length": "0" }).end();
+  });
+}
+
+/** The path of a request, without its query. */
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").replace(/\?.*/, "").replace(/\/$/, "");
+}
+
+/** An error as S3 words it. */
+export function errorBody(name: string, fields = ""): string {
+  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${name}</Code><Message>as said</Message>${fields}</Error>`;
 }

@@ -3,14 +3,23 @@
  * from it; the rest comes from a stand-in that answers as AWS documents
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
  */
+import { hash } from "node:crypto";
 import { createServer } from "node:http";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { engine } from "../../../test/engines/require.ts";
 import type { S3Server } from "../../../test/engines/versitygw/index.ts";
 import { namesOf } from "../contract/entries.ts";
 import { makeBucket, s3Config } from "../contract/s3-place.ts";
-import { failureOf, listen, secret, testConfig } from "../contract/s3-stand-in.ts";
+import {
+  errorBody,
+  failureOf,
+  listen,
+  pathOf,
+  secret,
+  storingAnswer,
+  testConfig,
+} from "../contract/s3-stand-in.ts";
 import { isTransient } from "../decorators/retry.ts";
 import type { Storage } from "../storage.ts";
 import type { S3Config } from "./config.ts";
@@ -209,6 +218,53 @@ describe("S3 errors, by a stand-in", () => {
     ]);
   });
 
+  it("a bucket with object lock, which wants Content-MD5, gets it from then on", async () => {
+    const stored = new Set<string>();
+    const refused: string[] = [];
+    const storage = await standIn((request, response) => {
+      const md5 = request.headers["content-md5"];
+      if (request.method !== "PUT" || md5 === hash("md5", "the bytes", "base64")) {
+        storingAnswer(stored, request, response);
+        return;
+      }
+      refused.push(pathOf(request));
+      const words =
+        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters";
+      request
+        .resume()
+        .on("end", () => response.writeHead(400).end(errorBody("InvalidRequest").replace("as said", words)));
+    });
+
+    await storage.write("one", [Buffer.from("the "), Buffer.from("bytes")]);
+    await storage.write("two", [Buffer.from("the bytes")]);
+
+    expect([...stored]).toEqual(["/bucket/one", "/bucket/two"]);
+    expect(refused).toEqual(["/bucket/one"]);
+  });
+
+  it("the storage class and the encryption are said with each upload", async () => {
+    const said: unknown[] = [];
+    const stored = new Set<string>();
+    const storage = await standIn(
+      (request, response) => {
+        if (request.method === "PUT")
+          said.push(
+            [
+              "x-amz-storage-class",
+              "x-amz-server-side-encryption",
+              "x-amz-server-side-encryption-aws-kms-key-id",
+            ].map((name) => request.headers[name]),
+          );
+        storingAnswer(stored, request, response);
+      },
+      { storageClass: "STANDARD_IA", encryption: "aws:kms", kmsKeyId: "alias/backups" },
+    );
+
+    await storage.write("one", [Buffer.from("x")]);
+
+    expect(said[0]).toEqual(["STANDARD_IA", "aws:kms", "alias/backups"]);
+  });
+
   it("a server that ignores the condition is not made to overwrite", async () => {
     const puts: string[] = [];
     const storage = await standIn((request, response) => {
@@ -322,20 +378,6 @@ describe("S3 errors, by a stand-in", () => {
   });
 });
 
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "").replace(/\?.*/, "").replace(/\/$/, "");
-}
-
-/** Answers PUT and HEAD as a bucket does, keeping no more than the names. */
-function storingAnswer(stored: Set<string>, request: IncomingMessage, response: ServerResponse): void {
-  const path = pathOf(request);
-  request.resume().on("end", () => {
-    if (request.method === "PUT") stored.add(path);
-    const found = stored.has(path) || path === "/bucket";
-    response.writeHead(found ? 200 : 404, { "content-length": "0" }).end();
-  });
-}
-
 function operationsOf(storage: Storage): (() => Promise<unknown>)[] {
   return [
     () => storage.read("config"),
@@ -348,8 +390,4 @@ function operationsOf(storage: Storage): (() => Promise<unknown>)[] {
 
 async function needsOf(operation: () => Promise<unknown>): Promise<string | undefined> {
   return (await failureOf(operation)).next;
-}
-
-function errorBody(name: string, fields = ""): string {
-  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${name}</Code><Message>as said</Message>${fields}</Error>`;
 }

@@ -20,6 +20,8 @@ import { locationOf } from "./location.ts";
 
 /** Each takes the memory of a pack (law 11). */
 const mostUploads = 6;
+const mostSkewMs = 15 * 60_000;
+const clockError = Object.assign(new Error("the answer has no word"), { name: "RequestTimeTooSkewed" });
 /** An upload up to this size is worth sending twice to learn how the server keeps names. */
 const smallBytes = 64 * 1024;
 
@@ -37,6 +39,8 @@ export class S3Storage implements Storage {
   readonly #closed = new AbortController();
   /** Off once the server said that it knows no `If-None-Match` on uploads. */
   #conditional = true;
+  /** On once the server asked for a digest that it checks itself: buckets with object lock do. */
+  #withMd5 = false;
   /** Whether the server has been seen to refuse a name that is taken: then nobody has to look before an upload. AWS does. */
   #refusesTaken: boolean;
   #askedWhetherItRefuses = false;
@@ -118,9 +122,10 @@ export class S3Storage implements Storage {
     try {
       await this.#put(key, parts, digest);
     } catch (error) {
-      if (!this.#conditional || answerOf(error).name !== "NotImplemented")
-        throw this.#failure(error, tried, "s3:PutObject");
-      this.#conditional = false;
+      const answer = answerOf(error);
+      if (this.#conditional && answer.name === "NotImplemented") this.#conditional = false;
+      else if (!this.#withMd5 && wantsMd5(answer)) this.#withMd5 = true;
+      else throw this.#failure(error, tried, "s3:PutObject");
       return this.write(name, parts, digest);
     }
     await this.#learnWhetherItRefuses(key, parts, digest);
@@ -150,6 +155,7 @@ export class S3Storage implements Storage {
         await this.#confirmBucket(tried);
         return undefined;
       }
+      if (status === 403 && this.#clockIsOff()) throw this.#failure(clockError, tried, "s3:GetObject");
       // The answer to HEAD has no body, and so no word of what is wrong: the same asked by GET has.
       if (status === 403 || status === 400) await this.read(name, { offset: 0, length: 1 });
       throw this.#failure(error, tried, "s3:GetObject");
@@ -215,6 +221,7 @@ export class S3Storage implements Storage {
       ContentLength: sizeBytes,
       ContentType: "application/octet-stream",
       ...(this.#conditional ? { IfNoneMatch: "*" } : {}),
+      ...(this.#withMd5 ? { ContentMD5: digestOf(parts, "md5", "base64") } : {}),
       ...(storageClass === undefined ? {} : { StorageClass: storageClass as never }),
       ...(encryption === undefined ? {} : { ServerSideEncryption: encryption }),
       ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
@@ -256,6 +263,14 @@ export class S3Storage implements Storage {
     this.#bucketSeen = true;
   }
 
+  /**
+   * Beyond what S3 takes. The SDK learns it from the answer and signs the next request by the server's clock, so that the same
+   * asked again would not say what was wrong; snapshots would still be dated by the wrong one.
+   */
+  #clockIsOff(): boolean {
+    return Math.abs(this.#client.config.systemClockOffset) >= mostSkewMs;
+  }
+
   #failure(error: unknown, tried: string, action: string): MemkeepError {
     return s3Failure(error, { tried, action, config: this.#config });
   }
@@ -265,10 +280,19 @@ function bytesOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.byteLength, 0);
 }
 
-function digestOf(parts: readonly Uint8Array[]): string {
-  const sha256 = createHash("sha256");
-  for (const part of parts) sha256.update(part);
-  return sha256.digest("hex");
+function digestOf(
+  parts: readonly Uint8Array[],
+  algorithm: "sha256" | "md5" = "sha256",
+  encoding: "hex" | "base64" = "hex",
+): string {
+  const hash = createHash(algorithm);
+  for (const part of parts) hash.update(part);
+  return hash.digest(encoding);
+}
+
+/** What a bucket with object lock answers to an upload that has neither `Content-MD5` nor one of the newer checksums. */
+function wantsMd5({ name, message }: ReturnType<typeof answerOf>): boolean {
+  return (name === "InvalidRequest" || name === "InvalidDigest") && /content-md5|checksum/i.test(message);
 }
 
 function missing(tried: string): MemkeepError {

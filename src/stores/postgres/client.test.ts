@@ -143,7 +143,7 @@ describe.skipIf(postgres16.missing)("connections", () => {
     };
   }
 
-  it("a server that stops in the middle fails the dump in words, and the next run works", async () => {
+  it("W-C9: a server that stops in the middle fails the dump in words, whatever came before, and the next run works", async () => {
     const folder = await mkdtemp(join(tmpdir(), "memkeep-stopped-"));
     try {
       let own = await postgres16.start({ folder });

@@ -135,7 +135,7 @@ describe.skipIf(missing)("round trips over versions", () => {
     expect((await dumped(connect(first.url, [15]))).manifest.collections).toEqual(taken.manifest.collections);
   });
 
-  it("client programs older than the server are refused before anything starts", async () => {
+  it("W-C13: client programs older than the server are refused before anything starts", async () => {
     await using store = connect(servers.get(18)!.url, [15, 16]);
     const refused = await store.open().catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "TOOL_MISSING" });

@@ -177,7 +177,7 @@ describe.skipIf(postgres16.missing)("traps", () => {
     await restoration.rollBack();
   }, 300_000);
 
-  it("the password is in no argument, no output and no error, whatever its characters", async () => {
+  it("W-C9: the password is in no argument, no output and no error, whatever its characters", async () => {
     const password = String.fromCharCode(...Array.from({ length: 126 }, (_, i) => i + 1));
     await using database = await sample();
     // More than a pipe holds, so that pg_dump is still there when it is looked for.

@@ -21,6 +21,8 @@ export interface S3Server extends Server {
 export interface S3Options extends StartOptions {
   /** Buckets can keep old versions, and so can be locked. */
   readonly versioning?: boolean;
+  /** Connections stay open between requests, as those of nearly every other server do. */
+  readonly keepAlive?: boolean;
 }
 
 /**
@@ -53,7 +55,8 @@ async function start(options: S3Options = {}): Promise<S3Server> {
   await Promise.all([versions, accounts].map((path) => mkdir(path, { recursive: true })));
   const storing = options.versioning === true ? ["--versioning-dir", versions, data] : [data];
   const common = ["--port", address, "--health", "/health", "--iam-dir", accounts, "--iam-cache-disable"];
-  const process = await startProcess(binary, [...common, "posix", ...storing], {
+  const always = options.keepAlive === true ? ["--keep-alive", ...common] : common;
+  const process = await startProcess(binary, [...always, "posix", ...storing], {
     env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
   });
   const url = `http://${address}`;
