@@ -40,7 +40,10 @@ export function refuseNone(configuration: Configuration): void {
   if (configuration.repositories.length > 0) return;
   throw new MemkeepError("USAGE", {
     tried: "find the repository",
-    happened: "none was named, and there is no configuration file",
+    happened:
+      configuration.file === undefined
+        ? "none was named, and there is no configuration file"
+        : `none was named, and ${configuration.file} has none`,
     next: "Add --repository ./backups (a path or URL), or make a memkeep.yaml with `memkeep init`.",
   });
 }

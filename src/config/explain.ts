@@ -39,7 +39,9 @@ function unknownKeyText(key: string, known: readonly string[]): string {
 
 function issueText(issue: z.core.$ZodIssue, found: unknown): string {
   if (issue.code === "invalid_type") {
-    const expected = `expected ${withArticle(issue.expected)}`;
+    // A schema that says what it wants says it better.
+    const own = issue.message.startsWith("Invalid input") ? undefined : issue.message;
+    const expected = own ?? `expected ${withArticle(issue.expected)}`;
     return found === undefined ? `it is missing; ${expected}` : `${expected}, found ${typeText(found)}`;
   }
   if (issue.code === "invalid_value") {

@@ -12,7 +12,7 @@ import {
   parseDocument,
 } from "yaml";
 import { MemkeepError, reasonOf } from "../domain/errors.ts";
-import { errnoOf } from "../util/fs/durable.ts";
+import { fileReason } from "../util/fs/file-reason.ts";
 import type { ConfigPath } from "./origin.ts";
 import { configError, type Position, type Problem } from "./problem.ts";
 
@@ -58,7 +58,12 @@ export function parseConfig(source: string, text: string): ConfigDocument {
   } catch (error) {
     if (error instanceof MemkeepError) throw error;
     // Aliases that multiply are a ReferenceError.
-    const text = error instanceof RangeError ? tooDeep : reasonOf(error);
+    const text =
+      error instanceof RangeError
+        ? tooDeep
+        : error instanceof ReferenceError && /alias count/.test(error.message)
+          ? `its aliases (*name) stand for more than ${mostAliases} values in all`
+          : reasonOf(error);
     throw configError(source, [{ path: [], position: undefined, text }]);
   }
 }
@@ -79,10 +84,9 @@ async function readText(path: string): Promise<string> {
     }
     bytes = bytes.subarray(0, length);
   } catch (cause) {
-    const missing = errnoOf(cause) === "ENOENT";
     throw new MemkeepError("CONFIG_INVALID", {
       tried: `read the configuration ${path}`,
-      happened: missing ? "there is no such file" : reasonOf(cause),
+      happened: fileReason(cause),
       next: "Check --config and MEMKEEP_CONFIG.",
       cause,
     });
@@ -116,6 +120,9 @@ function errorText(code: string, message: string): string {
   if (code === "TAB_AS_INDENT") return "a tab indents this line; YAML wants spaces";
   if (code === "DUPLICATE_KEY") return "this key stands here for the second time";
   if (code === "MULTIPLE_DOCS") return "a second document begins here (---); one file is one configuration";
+  if (code === "UNEXPECTED_TOKEN" && /flow-map-start/.test(message)) {
+    return 'a { is not expected here; within { } a text with a variable needs quotes: "${NAME}"';
+  }
   // The parser recurses, and tells what it ran into as any other error.
   return /call stack/.test(message) ? tooDeep : message;
 }

@@ -1,6 +1,6 @@
 /** Secrets that stand in a file or are printed by a program. */
 import { open } from "node:fs/promises";
-import { reasonOf } from "../domain/errors.ts";
+import { fileReason } from "../util/fs/file-reason.ts";
 import { captureOutput } from "../util/exec/capture.ts";
 
 /** No password is longer; the wrong file (a database, a pipe) may be. */
@@ -19,7 +19,7 @@ export async function readSecretFile(path: string): Promise<string> {
       length += bytesRead;
     }
   } catch (cause) {
-    throw new Error(`the secret's file ${path} cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new Error(`the secret's file ${path} cannot be read: ${fileReason(cause)}`, { cause });
   }
   if (length > longestBytes) throw new Error(`the secret's file ${path} has more than 64 KiB`);
   return secretText(bytes.subarray(0, length), `the secret's file ${path}`);

@@ -40,6 +40,73 @@ test.each([
   expect(ended.stderr).not.toContain("hunter2");
 });
 
+test.each([
+  ["stores: {}\nrepositories: {}", "backup", /memkeep.yaml has none.*\n.*memkeep init/],
+  [
+    "stores: {}\nrepositories: { a: { storage: ./a } }",
+    "backup",
+    /no store was named, and memkeep.yaml has none/,
+  ],
+  [
+    "stores: { a: { type: sqlite, path: ${NOPE} } }",
+    "status",
+    /within \{ \} a text with a variable needs quotes/,
+  ],
+  ["backup: { minInterval: 20 }", "status", /minInterval: expected a duration such as 30s.*, found a number/],
+  [
+    `a: &a [${"x,".repeat(9)}]\n${["b", "c", "d"].map((name, at) => `${name}: &${name} [${`*${"abc"[at]!},`.repeat(9)}]`).join("\n")}`,
+    "status",
+    /its aliases \(\*name\) stand for more than 100 values/,
+  ],
+])("a configuration with %j: exit 64, and words", async (lines, verb, expected) => {
+  await writeFile(join(folder, "memkeep.yaml"), `version: 1\nstack: rose\n${lines}\n`);
+  const ended = await memkeep([verb]);
+  expect(ended).toMatchObject({ code: 64, stdout: "", stderr: expect.stringMatching(expected) });
+});
+
+test.each([
+  [{ MEMKEEP_PASSWORD_FILE: "./none" }, 64, /secret's file .\/none cannot be read: there is no such file\n/],
+  [{ MEMKEEP_PASSWORD_FILE: "." }, 64, /cannot be read: it is a folder\n/],
+  [{ MEMKEEP_PASSWORD: "another one" }, 12, /does not open its only key; it came from MEMKEEP_PASSWORD\n/],
+])(
+  "a password from %j: words without codes of the system; status says what to check",
+  async (env, code, expected) => {
+    await memkeep(["init", "-q", "-r", "./backups"]);
+    const asked = { MEMKEEP_PASSWORD: "", ...env };
+    const ended = await memkeep(["snapshots", "-r", "./backups"], asked);
+    expect(ended).toMatchObject({ code, stderr: expect.stringMatching(expected) });
+    const status = await memkeep(["status", "-r", "./backups"], asked);
+    expect(status.code).toBe(code);
+    expect(status.stdout).not.toMatch(/doctor|ENOENT|EISDIR/);
+  },
+);
+
+test("a file in the place of a folder is told as one", async () => {
+  makeMemory(join(folder, "memory.db"), 3);
+  for (const [place, words] of [
+    ["./memory.db", /it is a file, not a folder\nGive another path/],
+    ["./memory.db/x", /a part of the path is a file/],
+  ] as const) {
+    expect(await memkeep(["init", "-r", place])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(words),
+    });
+  }
+  await memkeep(["init", "-q", "-r", "./backups"]);
+  await memkeep(["backup", "-q", "-s", "./memory.db", "-r", "./backups"]);
+  const into = await memkeep(["restore", "latest", "--into", "./memory.db", "-r", "./backups"]);
+  expect(into).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/not a folder\n.*write sqlite: in front/),
+  });
+  const list = await memkeep(["ls", "latest", "nothing", "-r", "./backups"]);
+  expect(list).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/no such file or folder\n.*memkeep ls/),
+  });
+});
+
 test("with --json an error is one object on standard error", async () => {
   const ended = await memkeep(["snapshots", "-r", "./nothing", "--json"]);
   expect(ended).toMatchObject({ code: 10, stdout: "" });

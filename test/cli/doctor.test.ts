@@ -62,7 +62,7 @@ test("law 10: a password that everybody may read, and one that is weak", async (
       text: expect.stringMatching(/mode 644.*chmod 600 .*weak/),
     },
     { subject: "repository local", name: "password", status: "warning" },
-    { subject: "repository local", name: "reachable", text: expect.stringMatching(/password opens none/) },
+    { subject: "repository local", name: "reachable", text: expect.stringMatching(/password does not open/) },
   ]);
   expect(JSON.stringify(checks)).not.toContain("hunter2");
 });

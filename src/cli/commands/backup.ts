@@ -40,7 +40,12 @@ export const command: CommandModule = {
     const { backupCycle } = await import("../../engine/backup/cycle.ts");
     const whole = await openStack(configuration, await context.opening());
     const to = listOption(options, "to");
-    const stack = narrowed(whole, chosenStores, to.length > 0 ? to : configuration.backup.to);
+    const stack = narrowed(
+      whole,
+      chosenStores,
+      to.length > 0 ? to : configuration.backup.to,
+      configuration.file,
+    );
     const minInterval = textOption(options, "minInterval");
     const result = await backupCycle(
       stack,
@@ -93,11 +98,12 @@ function narrowed(
   stack: Stack,
   stores: readonly string[] | undefined,
   repositories: readonly string[] | undefined,
+  file: string | undefined,
 ): Stack {
   if (stack.stores.length === 0) {
     throw new MemkeepError("USAGE", {
       tried: "back up",
-      happened: "no store was named, and there is no configuration file",
+      happened: `no store was named, and ${file === undefined ? "there is no configuration file" : `${file} has none`}`,
       next: "Name one, such as `memkeep backup --store ./memory.db`, or make a memkeep.yaml with `memkeep init`.",
     });
   }

@@ -1,5 +1,5 @@
 /** `memkeep ls SNAPSHOT [path]`. */
-import { ExitCode } from "../../domain/errors.ts";
+import { ExitCode, MemkeepError } from "../../domain/errors.ts";
 import { type CommandModule, textOption } from "../command.ts";
 import { findSnapshot, withRepository } from "../open.ts";
 import { printable, type Style } from "../output/style.ts";
@@ -32,8 +32,14 @@ export const command: CommandModule = {
       const files = all.filter(
         ({ path }) => folder === "" || path === folder || path.startsWith(`${folder}/`),
       );
+      if (files.length === 0 && folder !== "") {
+        throw new MemkeepError("SNAPSHOT_NOT_FOUND", {
+          tried: `list ${printable(folder)} of snapshot ${info.id.slice(0, 8)}`,
+          happened: "it has no such file or folder",
+          next: `Run \`memkeep ls ${info.id.slice(0, 8)}\` to see what it has.`,
+        });
+      }
       context.reporter.show("data", { snapshot: info.id, time: info.time, files }, listView);
-      if (files.length === 0) context.reporter.note(`There is nothing at ${printable(folder)} in it.`);
       return ExitCode.done;
     });
   },

@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { link, open, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { MemkeepError, reasonOf } from "../../domain/errors.ts";
+import { MemkeepError } from "../../domain/errors.ts";
+import { fileReason } from "../../util/fs/file-reason.ts";
 import { errnoOf, makeFolder, syncFile, syncFolder, writeAll } from "../../util/fs/durable.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function writeNewFile(path: string, text: string, mode: number): Pr
     const there = errnoOf(cause) === "EEXIST";
     throw new MemkeepError("USAGE", {
       tried: `write ${path}`,
-      happened: there ? "there is such a file already, and it is never overwritten" : reasonOf(cause),
+      happened: there ? "there is such a file already, and it is never overwritten" : fileReason(cause),
       next: there
         ? "Use it as it is, move it away, or name another one with --config."
         : "Check the folder and who may write there.",

@@ -72,7 +72,8 @@ async function refuseUsed(folder: string): Promise<void> {
     if (errnoOf(error) === "ENOENT") return;
     throw new MemkeepError("TARGET_EXISTS", {
       tried: `write into ${folder}`,
-      happened: "it is no folder",
+      happened: "it is a file, not a folder",
+      next: "Give a folder that does not exist yet; for a SQLite database write sqlite: in front of its path.",
       cause: error,
     });
   }

@@ -151,7 +151,8 @@ function nextSteps(
     if (repository.reached) continue;
     if (repository.error.code === "REPOSITORY_MISSING") {
       steps.push({ text: `make the repository ${repository.name}`, command: "init" });
-    } else {
+    } else if (!repository.error.code.startsWith("PASSWORD")) {
+      // What a password needs is told with the problem.
       steps.push({ text: `see why ${repository.name} does not answer`, command: "doctor" });
     }
   }

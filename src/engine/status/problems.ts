@@ -15,7 +15,10 @@ export function repositoryProblems(
 ): StatusProblem[] {
   return repositories.flatMap((repository): StatusProblem[] => {
     const { name } = repository;
-    if (!repository.reached) return [warning(`${name}: ${repository.error.message}`)];
+    if (!repository.reached) {
+      const { message, next } = repository.error;
+      return [warning(`${name}: ${[message, next].filter(Boolean).join(". ")}`)];
+    }
     const problems = repository.unreadable.map((text) => warning(`${name}: ${text}`));
     for (const { stale, hostname, time } of repository.locks) {
       if (stale) {

@@ -156,7 +156,10 @@ async function findKey({ storage, password }: RepositoryAccess): Promise<FoundKe
   }
   throw new MemkeepError("PASSWORD_WRONG", {
     tried: `open the repository at ${storage.location}`,
-    happened: `the password opens none of its ${tried} key${tried === 1 ? "" : "s"}`,
+    happened:
+      tried === 1
+        ? "the password does not open its only key"
+        : `the password opens none of its ${tried} keys`,
     next: "Check MEMKEEP_PASSWORD, MEMKEEP_PASSWORD_FILE or the configuration.",
     details: { keys: (await listKeys(storage, "")).map(keyText) },
   });

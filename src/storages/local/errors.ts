@@ -35,6 +35,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
     code: "STORAGE_FAILED",
     happened: "the file system or a limit of the process refuses files of this size",
   },
+  EEXIST: { code: "STORAGE_FAILED", happened: "it is a file, not a folder", next: "Give another path." },
+  ENOTDIR: {
+    code: "STORAGE_FAILED",
+    happened: "a part of the path is a file, not a folder",
+    next: "Give another path.",
+  },
   ELOOP: { code: "STORAGE_FAILED", happened: "its symbolic links go round in a circle" },
 };
 
