@@ -13,7 +13,7 @@ interface Pending {
 /** A heap of that size is collected early, so that many rows cost little (law 11). */
 const usualHeapMb = 96;
 /** Small: a young row of a few hundred bytes holds a value outside the heap that may have a hundred times as many. */
-const youngHeapMb = 2;
+const youngHeapMb = 1;
 /** For a text of hundreds of megabytes, which the usual heap cannot hold. */
 const largeHeapMb = 4096;
 

@@ -23,25 +23,31 @@ export interface Window {
   readonly ranges: readonly PackRange[];
 }
 
-export const windowBytes: number = 4 * 2 ** 20;
+export const windowBytes: number = 2 * 2 ** 20;
 /** restic's largest chunk, more or less. What is longer is the tree of a long list of chunks: it is alone in its range. */
 export const largestSharedBytes: number = 8 * 2 ** 20;
 const largestGapBytes = 256 * 2 ** 10;
-const largestRangeBytes = 4 * 2 ** 20;
 
-/** Cuts a list of entries into windows. A blob that is larger than a window gets one of its own. */
+/**
+ * Cuts a list of entries into windows, full when the plain bytes are, or the stored ones: bytes that do not compress would
+ * otherwise need a second range, and a buffer for it, for their last blob. A blob that is larger gets a window of its own.
+ */
 export function* planWindows(entries: Iterable<number>, index: BlobIndex): Generator<Window> {
   let blobs: PlannedBlob[] = [];
   let plainBytes = 0;
+  let storedBytes = 0;
   for (const entry of entries) {
     const length = index.plainLength(entry);
-    if (blobs.length > 0 && plainBytes + length > windowBytes) {
+    const stored = index.lengthOf(entry);
+    if (blobs.length > 0 && (plainBytes + length > windowBytes || storedBytes + stored > windowBytes)) {
       yield { plainBytes, ranges: planRanges(blobs, index) };
       blobs = [];
       plainBytes = 0;
+      storedBytes = 0;
     }
     blobs.push({ entry, outputOffset: plainBytes });
     plainBytes += length;
+    storedBytes += stored;
   }
   if (blobs.length > 0) yield { plainBytes, ranges: planRanges(blobs, index) };
 }
@@ -58,7 +64,7 @@ export function planRanges(blobs: readonly PlannedBlob[], index: BlobIndex): Pac
       range !== undefined &&
       range.pack === place.pack &&
       place.offset - (range.offset + range.length) <= largestGapBytes &&
-      end - range.offset <= largestRangeBytes;
+      end - range.offset <= windowBytes;
     if (!range || !fits) {
       range = { pack: place.pack, offset: place.offset, length: 0, blobs: [] };
       ranges.push(range);

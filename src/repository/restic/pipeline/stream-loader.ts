@@ -1,6 +1,6 @@
 /**
  * Gives a file's bytes back: fetches ranges of packs, opens and checks the blobs in the workers, and puts them out
- * in order. A few windows are under way at once; memory does not grow with the file.
+ * in order. As many windows are under way as the storage has connections; memory does not grow with the file.
  */
 import type { Storage } from "../../../storages/storage.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
@@ -12,19 +12,22 @@ import { largestSharedBytes, type PackRange, planWindows, type Window } from "./
 import { readInto } from "./read-into.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
-const windowsAtOnce = 3;
+/** Each costs a window's output and one or two ranges (law 11). */
+const mostWindowsAtOnce = 8;
 
 export class StreamLoader {
   readonly #storage: Storage;
   readonly #index: BlobIndex;
   readonly #workers: WorkerPool;
   readonly #large: LargeBlobs;
+  readonly #windowsAtOnce: number;
 
   /** The workers' key 0 opens this repository. */
   constructor(storage: Storage, index: BlobIndex, workers: WorkerPool) {
     this.#storage = storage;
     this.#index = index;
     this.#workers = workers;
+    this.#windowsAtOnce = Math.min(mostWindowsAtOnce, storage.properties.connections);
     this.#large = new LargeBlobs(storage, index, workers.key);
   }
 
@@ -37,7 +40,7 @@ export class StreamLoader {
     const underWay: Promise<Loaded>[] = [];
     try {
       for (;;) {
-        while (underWay.length < windowsAtOnce) {
+        while (underWay.length < this.#windowsAtOnce) {
           const next = windows.next();
           if (next.done) break;
           const loading = this.#loadWindow(next.value);
