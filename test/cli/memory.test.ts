@@ -27,7 +27,8 @@ beforeAll(async () => {
 afterAll(() => removeFolder(folder));
 
 async function residentBytes(...args: readonly string[]): Promise<number> {
-  const { code, stderr } = await runMemkeep([...args, "-r", "./backups"], {
+  const repository = args[0] === "copy" || args.includes("-r") ? [] : ["-r", "./backups"];
+  const { code, stderr } = await runMemkeep([...args, ...repository], {
     cwd: folder,
     env: {
       MEMKEEP_PASSWORD: "correct horse battery 9",
@@ -38,9 +39,11 @@ async function residentBytes(...args: readonly string[]): Promise<number> {
   return Number(/resident (\d+)/.exec(stderr)![1]) * 1024;
 }
 
-test("law 11: backup, verify and restore of 400 MB hold no more than they do for little", async () => {
+test("law 11: backup, copy, verify and restore of 400 MB hold no more than they do for little", async () => {
   await residentBytes("init");
   expect(await residentBytes("backup", "--store", "./memory.db")).toBeLessThan(mostBytes);
+  await residentBytes("init", "-r", "./other");
+  expect(await residentBytes("copy", "--from", "./backups", "--to", "./other")).toBeLessThan(mostBytes);
   expect(await residentBytes("verify", "--level", "stored")).toBeLessThan(mostBytes);
   await rm(join(folder, "memory.db"));
   expect(await residentBytes("restore", "latest", "--store", "./memory.db", "--apply")).toBeLessThan(
