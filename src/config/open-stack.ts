@@ -1,6 +1,7 @@
 /** Makes the engine's stack of a configuration. Passwords are found, and repositories opened, when first asked for. */
 import { resolve } from "node:path";
 import { isMemkeepError, MemkeepError } from "../domain/errors.ts";
+import { refuseNewerDump } from "../engine/manifest.ts";
 import type { Stack, StackRepository, StackStore } from "../engine/stack.ts";
 import type { Repository } from "../repository/repository.ts";
 import { CacheSpace } from "../repository/restic/cache/cache-space.ts";
@@ -30,10 +31,13 @@ export async function openStack(configuration: Configuration, access: OpeningAcc
     repositories: stackRepositories(configuration, access),
     configuration: configuration.masked,
     async decode(kind, source, context) {
-      return (await adaptorOf(kind, context.name)).decode(source, context);
+      const adaptor = await adaptorOf(kind, context.name);
+      refuseNewerDump(context.name, source, adaptor.dumpVersion);
+      return adaptor.decode(source, context);
     },
     async plainSql(kind, source, context) {
       const adaptor = await adaptorOf(kind, context.name);
+      refuseNewerDump(context.name, source, adaptor.dumpVersion);
       if (adaptor.plainSql) return adaptor.plainSql(source, context);
       throw new MemkeepError("USAGE", {
         tried: `export ${context.name} as SQL`,
@@ -85,6 +89,7 @@ async function stackStore({ name, kind, optional, config }: ConfiguredStore): Pr
     name,
     kind,
     optional,
+    dumpVersion: adaptor.dumpVersion,
     connect: (context: StoreContext) =>
       // What the adaptor's own schema gave is what its `connect` takes; only the registry's type cannot say so.
       (

@@ -37,3 +37,13 @@ export function dumpSource(snapshot: SnapshotReader, manifest: Manifest, store: 
     read: (name, range) => snapshot.read(`${store}/${name}`, range),
   };
 }
+
+/** `MANIFEST_VERSION` for a dump of a newer format than this memkeep reads: what it would read is not guessed at. */
+export function refuseNewerDump(name: string, { manifest }: DumpSource, reads: number): void {
+  if (manifest.dumpVersion <= reads) return;
+  throw new MemkeepError("MANIFEST_VERSION", {
+    tried: `read the dump of ${name}`,
+    happened: `it has version ${manifest.dumpVersion}, this memkeep reads ${manifest.kind} dumps up to ${reads}`,
+    next: "Use a newer memkeep; stock `restic restore` brings the files back without it.",
+  });
+}

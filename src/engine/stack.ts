@@ -15,6 +15,8 @@ export interface StackStore {
   readonly kind: string;
   /** A store marked optional may fail without failing the run: the snapshot is then partial and says so. */
   readonly optional: boolean;
+  /** `StoreKind.dumpVersion`. */
+  readonly dumpVersion: number;
   connect(context: StoreContext): Store;
 }
 

@@ -33,6 +33,8 @@ export interface StoreContext {
 /** One kind of store, as registered in `stores/index.ts`. Loading it loads the client library. */
 export interface StoreKind<Config> {
   readonly kind: string;
+  /** The newest format of its dump files (`StoreManifest.dumpVersion`) that it writes and reads. The engine refuses newer ones. */
+  readonly dumpVersion: number;
   /** The adaptor for one database. Does no I/O: connections are made by the methods that need them. */
   connect(config: Config, context: StoreContext): Store;
 

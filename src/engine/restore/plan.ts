@@ -4,7 +4,7 @@ import type { Manifest } from "../../domain/manifest.ts";
 import type { SnapshotReader } from "../../repository/repository.ts";
 import type { DumpSource, RestoreOptions, Store, StoreContext } from "../../stores/store.ts";
 import { countRecords } from "../backup/dump-store.ts";
-import { dumpSource, readManifest } from "../manifest.ts";
+import { dumpSource, readManifest, refuseNewerDump } from "../manifest.ts";
 import type { Stack, Surroundings } from "../stack.ts";
 import type { RestoreCommands } from "./commands.ts";
 import type { PlannedStore, StackRestorePlan } from "./report.ts";
@@ -44,6 +44,7 @@ export async function prepareRestore(
     const configured = stack.stores.find((store) => store.name === name);
     if (!configured || configured.kind !== source.manifest.kind)
       throw notConfigured(name, source, configured?.kind);
+    refuseNewerDump(name, source, configured.dumpVersion);
     const context: StoreContext = { ...surroundings, name, spoolFolder };
     const store = configured.connect(context);
     const plan = await store.planRestore(source, choice.options);

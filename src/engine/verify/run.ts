@@ -5,7 +5,7 @@ import type { Repository, SnapshotInfo, SnapshotReader, VerifyLevel } from "../.
 import type { RestorePlan, StoreContext } from "../../stores/store.ts";
 import { countRecords } from "../backup/dump-store.ts";
 import { compareFacts } from "../../domain/compare-facts.ts";
-import { dumpSource, readManifest } from "../manifest.ts";
+import { dumpSource, readManifest, refuseNewerDump } from "../manifest.ts";
 import { openSpool } from "../spool.ts";
 import type { Stack, Surroundings } from "../stack.ts";
 import { readFiles } from "./read-files.ts";
@@ -78,6 +78,8 @@ async function verifyOne(
   try {
     manifest = await readManifest(snapshot);
   } catch (error) {
+    // What only a newer memkeep reads is not proven, and not damaged either.
+    if (isMemkeepError(error, "MANIFEST_VERSION")) throw error;
     const broken = {
       name: "manifest.json",
       kind: "",
@@ -136,6 +138,7 @@ async function verifyStore(parts: StoreParts, level: VerifyLevel): Promise<Verif
       differences.push(...compareFacts(store.collections, found));
     } catch (error) {
       surroundings.signal.throwIfAborted();
+      if (isMemkeepError(error, "MANIFEST_VERSION")) throw error;
       differences.push(reasonOf(error));
     }
   }
@@ -170,6 +173,7 @@ async function drillOf(parts: StoreParts): Promise<readonly CollectionFacts[] | 
   if (!configured) return "it is not in the configuration, so there is nowhere to restore it for a drill";
   await using adaptor = configured.connect(context);
   const source = dumpSource(snapshot, manifest, name);
+  refuseNewerDump(name, source, configured.dumpVersion);
   const options = { target: { kind: "scratch" }, force: false } as const;
   let plan: RestorePlan;
   try {

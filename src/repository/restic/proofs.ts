@@ -7,6 +7,9 @@ import { MemkeepError, isMemkeepError } from "../../domain/errors.ts";
 import type { Proof } from "../repository.ts";
 import type { Objects } from "./objects/objects.ts";
 
+/** Raised when a reader of the old format could not read the new one. Proofs of 0.1.0 have none, and are of version 1. */
+const proofVersion = 1;
+
 const VerifyLevel = z.enum(["stored", "decoded", "restored"]);
 const ProofJson = z.object({
   snapshot: z.string(),
@@ -29,7 +32,7 @@ export interface StoredProofs {
   readonly damaged: ReadonlyMap<string, MemkeepError>;
 }
 
-/** All proofs, in no order. */
+/** All proofs, in no order. `REPOSITORY_VERSION` for one of a newer memkeep: it is neither none nor damaged. */
 export async function readProofs(objects: Objects): Promise<StoredProofs> {
   const proofs: StoredProof[] = [];
   const damaged = new Map<string, MemkeepError>();
@@ -59,13 +62,17 @@ export async function readAllProofs(objects: Objects): Promise<Proof[]> {
 
 /** Durable when it resolves. */
 export async function writeProof(objects: Objects, proof: Proof): Promise<void> {
-  await objects.save("memkeep/proofs", JSON.stringify(proof));
+  await objects.save("memkeep/proofs", JSON.stringify({ version: proofVersion, ...proof }));
 }
 
-function parseProof(id: string, json: Buffer): Proof {
+function parseProof(id: string, text: Buffer): Proof {
   try {
-    return ProofJson.parse(JSON.parse(json.toString("utf8")));
+    const json: unknown = JSON.parse(text.toString("utf8"));
+    const { version } = z.object({ version: z.number().default(1) }).parse(json);
+    if (version > proofVersion) throw newerProof(id, version);
+    return ProofJson.parse(json);
   } catch (cause) {
+    if (cause instanceof MemkeepError) throw cause;
     throw new MemkeepError("REPOSITORY_DAMAGED", {
       tried: `read proof ${id.slice(0, 8)}`,
       happened: "it is not what a proof looks like",
@@ -73,4 +80,12 @@ function parseProof(id: string, json: Buffer): Proof {
       cause,
     });
   }
+}
+
+function newerProof(id: string, version: number): MemkeepError {
+  return new MemkeepError("REPOSITORY_VERSION", {
+    tried: `read proof ${id.slice(0, 8)}`,
+    happened: `it has version ${version}, this memkeep reads up to ${proofVersion}`,
+    next: "Use a newer memkeep on this repository. Restores work with this one too.",
+  });
 }

@@ -1,4 +1,5 @@
 /** The FalkorDB adaptor: a graph, or several, on one server; its rules in `readme.md`. */
+import { dumpFormatVersion } from "../format/layout.ts";
 import { refuseParts } from "../refuse-options.ts";
 import type {
   DumpSource,
@@ -31,6 +32,7 @@ import { writeRecords } from "./write.ts";
 
 export const falkordb: StoreKind<FalkorDBConfig> = {
   kind: "falkordb",
+  dumpVersion: dumpFormatVersion,
   connect: (config, context) => new FalkorDBStore(config, context),
   decode: (source) => decodeDump(source),
 };

@@ -1,4 +1,5 @@
 /** The Neo4j adaptor: one database of one server or cluster; its rules in `readme.md`. */
+import { dumpFormatVersion } from "../format/layout.ts";
 import type {
   DumpSource,
   MaintenanceTask,
@@ -29,6 +30,7 @@ import { writeRecords } from "./write.ts";
 
 export const neo4j: StoreKind<Neo4jConfig> = {
   kind: "neo4j",
+  dumpVersion: dumpFormatVersion,
   connect: (config, context) => new Neo4jStore(config, context),
   decode: (source) => decodeDump(source),
 };

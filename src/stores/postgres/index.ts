@@ -1,4 +1,5 @@
 /** The PostgreSQL adaptor: one database of a server, its rules in `readme.md`. */
+import { dumpVersion } from "./dump-files.ts";
 import type { CollectionFacts } from "../../domain/manifest.ts";
 import type {
   DumpFacts,
@@ -39,6 +40,7 @@ import { type HeldSnapshot, type Surroundings, holdSnapshot } from "./view.ts";
 
 export const postgres: StoreKind<PostgresConfig> = {
   kind: "postgres",
+  dumpVersion,
   connect: (config, context) => connectPostgres(config, context, process.env),
   decode: (source, context): Promise<readonly CollectionFacts[]> => decodeDump(source, context.signal),
   plainSql: (source, context) => plainSql(source, context.signal, process.env),

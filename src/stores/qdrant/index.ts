@@ -1,4 +1,5 @@
 /** The Qdrant adaptor: collections of one server, its rules in `readme.md`. */
+import { dumpFormatVersion } from "../format/layout.ts";
 import type { CollectionFacts } from "../../domain/manifest.ts";
 import type {
   DumpSource,
@@ -30,6 +31,7 @@ import { writePoints } from "./write.ts";
 
 export const qdrant: StoreKind<QdrantConfig> = {
   kind: "qdrant",
+  dumpVersion: dumpFormatVersion,
   connect: (config, context) => new QdrantStore(config, context),
   decode: (source): Promise<readonly CollectionFacts[]> => decodeDump(source),
 };

@@ -19,7 +19,7 @@ import type {
 import { openLive } from "./client.ts";
 import type { SqliteConfig } from "./config.ts";
 import { companionSuffixes, resolvePath } from "./database-file.ts";
-import { engineName, engineVersion } from "./dump.ts";
+import { engineName, engineVersion, dumpVersion } from "./dump.ts";
 import { maintenanceTasks } from "./maintain.ts";
 import { planMerge, stageMerge } from "./merge.ts";
 import { planRestore } from "./restore-plan.ts";
@@ -32,6 +32,7 @@ import { writeRecords } from "./write.ts";
 
 export const sqlite: StoreKind<SqliteConfig> = {
   kind: "sqlite",
+  dumpVersion,
   connect: (config, context) => new SqliteStore(config, context),
   decode: (source, context): Promise<readonly CollectionFacts[]> => decodeDump(source, context),
 };

@@ -10,7 +10,6 @@ import type { DumpSource, RestoreOptions, RestorePlan, RestoreTarget, StoreConte
 import { openLive } from "./client.ts";
 import type { SqliteConfig } from "./config.ts";
 import { companionSuffixes, resolvePath, sizeOf } from "./database-file.ts";
-import { dumpVersion } from "./dump.ts";
 import { type OpenFiles, programsUsing } from "./open-files.ts";
 import { lacks, roomAt } from "./space.ts";
 import { type SwitchNames, recoverSwitch, switchNames } from "./switch.ts";
@@ -91,7 +90,7 @@ export async function planRestore(
   return {
     destination,
     actions: actionsOf(names, sizeNow, wanted, options, using),
-    obstacles: await obstaclesTo(destination, wanted, source, options, config),
+    obstacles: await obstaclesTo(destination, wanted, options, config),
     changes: changesOf(counts, source),
     replacesData: options.target.kind === "in-place" && (sizeNow ?? 0) > 0,
     basis: await basisOf(destination, wanted, options),
@@ -130,20 +129,12 @@ export interface Obstacle {
 export async function obstaclesTo(
   destination: string,
   wanted: RestoreSource,
-  source: DumpSource,
   options: RestoreOptions,
   config: SqliteConfig,
 ): Promise<Obstacle[]> {
   const obstacles: Obstacle[] = [];
   function hinder(code: ErrorCode, text: string): void {
     obstacles.push({ code, text, overridable: code === "TARGET_IN_USE" });
-  }
-  const version = source.manifest.dumpVersion;
-  if (version > dumpVersion) {
-    hinder(
-      "MANIFEST_VERSION",
-      `the dump has version ${version}, this memkeep reads up to ${dumpVersion}: use a newer one`,
-    );
   }
   const isInPlace = options.target.kind === "in-place";
   if (wanted.isRaw && isInPlace) {

@@ -42,7 +42,7 @@ export async function stageRestore(
   if (destination !== plan.destination || (await basisOf(destination, wanted, options)) !== plan.basis) {
     throw stalePlan(destination);
   }
-  refuse(destination, await obstaclesTo(destination, wanted, source, options, config), options.force);
+  refuse(destination, await obstaclesTo(destination, wanted, options, config), options.force);
   await makeFolder(dirname(destination));
   const place = new Place(destination, wanted, options, context);
   try {

@@ -22,12 +22,13 @@ export async function forget(premises: Premises, ids: readonly string[]): Promis
       next: "Run `memkeep snapshots` to see what there is.",
     });
   }
+  // Read first: what cannot be read must stop this before anything is removed.
+  const { proofs } = await readProofs(objects);
   for (const id of ids) {
     await mayWrite();
     await objects.remove("snapshots", id);
     there.delete(id);
   }
-  const { proofs } = await readProofs(objects);
   for (const { id, proof } of proofs) {
     if (there.has(proof.snapshot)) continue;
     await mayWrite();
