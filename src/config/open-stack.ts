@@ -72,7 +72,10 @@ export function stackRepositories(configuration: Configuration, access: OpeningA
   }));
 }
 
-async function adaptorOf(kind: string, name: string): Promise<Pick<StoreKind<never>, "decode" | "plainSql">> {
+async function adaptorOf(
+  kind: string,
+  name: string,
+): Promise<Pick<StoreKind<never>, "decode" | "plainSql" | "dumpVersion">> {
   const registration = Object.values(storeKinds).find((known) => known.kind === kind);
   if (registration) return registration.adaptor();
   throw new MemkeepError("STORE_UNSUPPORTED", {
