@@ -1,5 +1,5 @@
 /**
- * `node test/golden/make.ts`: makes the golden repository of the present version in `test/golden/VERSION/`, once a release. It is
+ * `npm run golden`: makes the golden repository of the present version in `test/golden/VERSION/`, once a release. It is
  * kept for ever, and `golden.test.ts` reads it with every later version. Never made anew: a repository of an old version
  * can only be made by that version.
  */
