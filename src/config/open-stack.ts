@@ -1,5 +1,6 @@
 /** Makes the engine's stack of a configuration. Passwords are found, and repositories opened, when first asked for. */
 import { resolve } from "node:path";
+import type { Observer } from "../domain/observer.ts";
 import { isMemkeepError, MemkeepError } from "../domain/errors.ts";
 import { refuseNewerDump } from "../engine/manifest.ts";
 import type { Stack, StackRepository, StackStore } from "../engine/stack.ts";
@@ -10,6 +11,7 @@ import { storeKinds } from "../stores/index.ts";
 import type { StoreContext, StoreKind } from "../stores/store.ts";
 import type { Clock } from "../util/clock/clock.ts";
 import type { Configuration, ConfiguredRepository, ConfiguredStore } from "./configuration.ts";
+import { passwordWeakness } from "./password-strength.ts";
 import { findPassword, type FoundPassword, type PasswordAccess } from "./password.ts";
 import { openSecrets } from "./seal.ts";
 
@@ -191,12 +193,16 @@ export async function isMade({ place }: ConfiguredRepository): Promise<boolean> 
   }
 }
 
-/** Makes a repository where there is none. `REPOSITORY_EXISTS` when there is one. Returns what was made, open. */
+/** Makes a repository where there is none. `REPOSITORY_EXISTS` when there is one. Returns what was made, open. A weak password is told. */
 export async function createConfigured(
   repository: ConfiguredRepository,
   access: OpeningAccess,
+  observer: Pick<Observer, "warn">,
 ): Promise<Repository> {
   const password = await findPassword(repository, access);
+  const weakness = passwordWeakness(password.secret.reveal());
+  if (weakness !== undefined)
+    observer.warn(repository.name, `the password (from ${password.origin}) ${weakness}`);
   const storage = await repository.place.create();
   try {
     const { createRepository } = await import("../repository/restic/open-repository.ts");

@@ -52,6 +52,15 @@ test("init makes one; a second time it says that it is there, and what to do nex
   expect((await memkeep(["init", ...here], { MEMKEEP_PASSWORD: "another one" })).code).toBe(12);
 });
 
+test("a new repository with a weak password: it is made, and the weakness is told without the password", async () => {
+  const ended = await memkeep(["init", "-r", "./weak"], { MEMKEEP_PASSWORD: "hunter2" });
+  expect(ended).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/the password \(from MEMKEEP_PASSWORD\) is shorter than 12/),
+  });
+  expect(ended.stderr).not.toContain("hunter2");
+});
+
 test("an empty repository says so", async () => {
   const ended = await memkeep(["snapshots", ...here]);
   expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("has no snapshots yet") });

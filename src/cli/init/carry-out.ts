@@ -49,7 +49,7 @@ export async function carryOut(context: Context, plan: InitPlan): Promise<InitDo
     if (plan.password.kind === "new-file") {
       await write(plan.password.path, `${randomBytes(24).toString("base64url")}\n`, 0o600);
     }
-    repository = await repositoryFor(configuration, access, undo);
+    repository = await repositoryFor(context, configuration, access, undo);
     const schema = join(dirname(plan.file), schemaFile);
     if (!existsSync(schema)) {
       await write(schema, `${JSON.stringify(await configJsonSchema(), null, 2)}\n`, 0o644);
@@ -111,6 +111,7 @@ async function accessFor(
 }
 
 async function repositoryFor(
+  context: Context,
   configuration: Configuration,
   access: OpeningAccess,
   undo: AsyncDisposableStack,
@@ -118,7 +119,7 @@ async function repositoryFor(
   const configured = configuration.repositories[0]!;
   const there = await isMade(configured);
   const [place] = stackRepositories(configuration, access);
-  const repository = there ? await place!.open() : await made(configured, access);
+  const repository = there ? await place!.open() : await made(context, configured, access);
   if (!there) undo.defer(() => unmakeRepository(configured));
   const { location, id } = repository;
   await repository.close();
@@ -126,9 +127,13 @@ async function repositoryFor(
 }
 
 /** What a failure leaves of it goes; what somebody else made in this moment stays. */
-async function made(configured: ConfiguredRepository, access: OpeningAccess): Promise<Repository> {
+async function made(
+  context: Context,
+  configured: ConfiguredRepository,
+  access: OpeningAccess,
+): Promise<Repository> {
   try {
-    return await createConfigured(configured, access);
+    return await createConfigured(configured, access, context.reporter.observer);
   } catch (error) {
     if (!isMemkeepError(error, "REPOSITORY_EXISTS")) await unmakeRepository(configured);
     throw error;

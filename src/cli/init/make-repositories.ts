@@ -17,7 +17,9 @@ export async function makeRepositories(
   const repositories: InitReport["repositories"][number][] = [];
   for (const [index, configured] of configuration.repositories.entries()) {
     const there = await isMade(configured);
-    const repository = there ? await places[index]!.open() : await createConfigured(configured, forNew);
+    const repository = there
+      ? await places[index]!.open()
+      : await createConfigured(configured, forNew, context.reporter.observer);
     const { location, id } = repository;
     repositories.push({ name: configured.name, location, id, result: there ? "was there" : "made" });
     await repository.close();
