@@ -228,3 +228,31 @@ describe("a lost config", () => {
     });
   });
 });
+
+describe("a key of another repository, with the same password", () => {
+  let stranger: World;
+  beforeEach(async () => {
+    stranger = await makeWorld();
+  });
+  afterEach(() => stranger[Symbol.asyncDispose]());
+
+  test("law 5: in the place of ours: refused before a repair could throw away what the right key opens", async () => {
+    const [[ours], [theirs]] = await Promise.all([readdir(at("keys")), readdir(join(stranger.path, "keys"))]);
+    await cp(join(stranger.path, "keys", theirs!), at(`keys/${ours}`));
+    await expect(opened()).rejects.toMatchObject({
+      code: "REPOSITORY_DAMAGED",
+      message: expect.stringContaining("another repository's") as string,
+    });
+  });
+
+  test.each(["0", "f"])("beside ours (%s): ours is the one that is used", async (digit) => {
+    const [theirs] = await readdir(join(stranger.path, "keys"));
+    await cp(join(stranger.path, "keys", theirs!), at(`keys/${digit.repeat(64)}`));
+    const repository = await opened();
+    expect((await repository.check({ data: false, signal })).findings.map(({ file }) => file)).not.toContain(
+      "config",
+    );
+    expect(await restore(await repository.open(ids[0]))).toEqual(first);
+    await repository.close();
+  });
+});

@@ -14,10 +14,11 @@ import {
 } from "./config-file.ts";
 import { buildKeyFile, openKeyFile } from "./crypto/key-file.ts";
 import { generateMasterKey, type MasterKey } from "./crypto/master-key.ts";
-import { createSealer } from "./crypto/seal.ts";
+import { createSealer, type Sealer } from "./crypto/seal.ts";
 import type { Here } from "./lock/lock-file.ts";
 import { listKeys } from "./keys/key-ring.ts";
 import type { KeyInfo } from "../repository.ts";
+import { Objects } from "./objects/objects.ts";
 import type { ResticRepository } from "./restic-repository.ts";
 import { beganAfterUs, isAlive } from "../../util/process/alive.ts";
 
@@ -77,13 +78,48 @@ export async function openRepository(access: RepositoryAccess): Promise<ResticRe
     });
   }
   // A password is stretched for a third of a second, on a thread of its own: meanwhile the rest of the program is loaded.
-  const [found] = await Promise.all([findKey(access), import("./restic-repository.ts")]);
-  try {
-    return await connect(access, found, await readConfig(storage, createSealer(found.key)));
-  } catch (error) {
-    if (!isMemkeepError(error, "REPOSITORY_DAMAGED", "STORAGE_MISSING")) throw error;
-    return connect(access, found, substituteConfig(found.key), error);
+  const loading = import("./restic-repository.ts");
+  let foreign: string | undefined;
+  for await (const found of openedKeys(access)) {
+    await loading;
+    const sealer = createSealer(found.key);
+    try {
+      return await connect(access, found, await readConfig(storage, sealer));
+    } catch (error) {
+      if (!isMemkeepError(error, "REPOSITORY_DAMAGED", "STORAGE_MISSING")) throw error;
+      if (await opensAnything(storage, sealer))
+        return connect(access, found, substituteConfig(found.key), error);
+      foreign = found.id;
+    }
   }
+  throw new MemkeepError("REPOSITORY_DAMAGED", {
+    tried: `open the repository at ${storage.location}`,
+    happened: `the password opens keys/${foreign?.slice(0, 8)}, but that key opens neither the config nor any snapshot or index file: it is another repository's, or all of them are damaged`,
+    next: "Bring the folder `keys` (and `config`) back from another copy of the repository. Nothing was changed.",
+  });
+}
+
+/** How many files are tried before a key is held for another repository's: single ones may be damaged. */
+const filesTried = 5;
+
+/** Whether the key fits what is stored. True also where nothing is stored yet. */
+async function opensAnything(storage: Storage, sealer: Sealer): Promise<boolean> {
+  const objects = new Objects(storage, sealer);
+  let seen = false;
+  for (const folder of ["snapshots", "index"] as const) {
+    let tried = 0;
+    for await (const { id } of objects.list(folder)) {
+      if (tried++ === filesTried) break;
+      seen = true;
+      try {
+        await objects.load(folder, id);
+        return true;
+      } catch (error) {
+        if (!isMemkeepError(error, "REPOSITORY_DAMAGED")) throw error;
+      }
+    }
+  }
+  return !seen;
 }
 
 async function hasKeys(storage: Storage): Promise<boolean> {
@@ -134,18 +170,22 @@ async function refuseExisting(storage: Storage): Promise<void> {
   });
 }
 
-async function findKey({ storage, password }: RepositoryAccess): Promise<FoundKey> {
+/** All keys that the password opens; rejects when there is none. */
+async function* openedKeys({ storage, password }: RepositoryAccess): AsyncGenerator<FoundKey> {
   const problems: unknown[] = [];
   let tried = 0;
+  let opened = 0;
   for await (const { name } of storage.list("keys/")) {
     if (!keyName.test(name) || tried++ === keysTried) continue;
     try {
       const key = await openKeyFile(await storage.read(name), password);
-      return { key, id: name.slice("keys/".length) };
+      opened++;
+      yield { key, id: name.slice("keys/".length) };
     } catch (error) {
       if (!isMemkeepError(error, "PASSWORD_WRONG")) problems.push(error);
     }
   }
+  if (opened > 0) return;
   if (problems.length > 0) throw unusableKeys(storage, problems, tried);
   if (tried === 0) {
     throw new MemkeepError("REPOSITORY_DAMAGED", {

@@ -10,6 +10,9 @@ export class SqliteFailure extends Error {
   }
 }
 
+/** What SQLite says of a table whose key it cannot compare. */
+export const noQuerySolution = "no query solution";
+
 /** SQLite's extended result code (sqlite.org/rescode.html), or undefined for any other error. */
 export function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
@@ -40,7 +43,9 @@ export function isCorrupt(error: unknown): boolean {
 export function storeError(error: unknown, path: string, tried: string): unknown {
   const code = primaryCode(error);
   if (code === undefined || isMemkeepError(error)) return error;
-  const [storeCode, next] = meaning(code, resultCode(error) ?? code, path);
+  const [storeCode, next] = reasonOf(error).includes(noQuerySolution)
+    ? (["STORE_UNREADABLE", unknownCollationHint] as const)
+    : meaning(code, resultCode(error) ?? code, path);
   return new MemkeepError(storeCode, {
     tried,
     happened: `SQLite says: ${reasonOf(error)}`,
@@ -87,6 +92,10 @@ function meaning(code: number, extended: number, path: string): [ErrorCode, stri
       return ["STORE_UNREADABLE", "Open the file with the sqlite3 shell to see whether it says the same."];
   }
 }
+
+const unknownCollationHint =
+  "SQLite itself cannot read that table without its application, so its rows could not be counted or compared. " +
+  "Let the application export it, or make it a table with rowids: those are backed up whatever their collations.";
 
 export const notADatabaseHint =
   "If it is encrypted (SQLCipher, SEE), memkeep cannot open it: back up an export that its application makes. " +

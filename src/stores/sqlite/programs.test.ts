@@ -103,7 +103,31 @@ it("maintenance does what it says and changes no content", async () => {
   const outcomes: string[] = [];
   for (const task of await store.maintenance()) outcomes.push(`${task.name}: ${await task.run()}`);
   expect(outcomes[0]).toBe("checkpoint: the WAL is empty");
-  expect(outcomes.at(-1)).toMatch(/^vacuum: [1-9]\d* bytes/);
+  expect(outcomes.at(-1)).toMatch(/^vacuum: [1-9][\d.]* (bytes|kB|MB)/);
   const after = await takeDump(store, join(folder, "after"));
   expect(after.manifest.collections).toEqual(before.manifest.collections);
+});
+
+it("collations of the application: what can be read is copied and told, what cannot is refused by its name", async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "memory.db");
+  function make(sql: string): void {
+    using app = new DatabaseSync(path, { defensive: false });
+    app.exec(`${sql}; PRAGMA writable_schema = ON;
+      UPDATE sqlite_schema SET sql = replace(sql, 'nocase', 'agent_order');
+      PRAGMA writable_schema = OFF`);
+  }
+  make(`CREATE TABLE by_rowid(id TEXT COLLATE nocase PRIMARY KEY, text); INSERT INTO by_rowid VALUES ('a', 1), ('b', 2);
+    CREATE INDEX texts ON by_rowid(text COLLATE nocase)`);
+  const heard = listen();
+  const { manifest } = await takeDump(storeAt(path, {}, contextFor(heard)), join(folder, "dump"));
+  expect(manifest.collections).toMatchObject([{ name: "by_rowid", records: 2 }]);
+  expect(heard.warnings.join()).toContain("agent_order");
+
+  make("CREATE TABLE by_key(id TEXT COLLATE nocase PRIMARY KEY) WITHOUT ROWID");
+  await expect(takeDump(storeAt(path), join(folder, "second"))).rejects.toMatchObject({
+    code: "STORE_UNREADABLE",
+    message: expect.stringContaining("by_key") as string,
+    next: expect.stringContaining("export") as string,
+  });
 });

@@ -7,6 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { reasonOf } from "../../domain/errors.ts";
+import { noQuerySolution, resultCode, SqliteFailure } from "./failure.ts";
 import { iterateExact, quoteName, scalar } from "./sql.ts";
 
 export type TextEncoding = "UTF-8" | "UTF-16le" | "UTF-16be";
@@ -53,9 +55,11 @@ export function readCatalog(db: DatabaseSync): Catalog {
     if (type === undefined || type === null || name === undefined || name === null) continue;
     if (name.startsWith("sqlite_stat")) continue;
     schemaLines.push(JSON.stringify([type, name, tableName, sql]));
+    const withoutRowid = kinds.get(name)?.withoutRowid ?? false;
+    if (withoutRowid && type === "table") requireReadable(db, name);
     if (type !== "table") counts[type] = (counts[type] ?? 0) + 1;
     else if (row[4] === 0n || row[4] === null) virtualTables.push({ name, problem: problemOf(db, name) });
-    else tables.push(readTable(db, name, kinds.get(name)?.withoutRowid ?? false));
+    else tables.push(readTable(db, name, withoutRowid));
   }
   const encoding = String(scalar(db, "PRAGMA encoding")) as TextEncoding;
   return {
@@ -85,6 +89,19 @@ function problemOf(db: DatabaseSync, name: string): string | undefined {
     return undefined;
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+/** Such a table can only be read by its key, which SQLite refuses when it does not know the key's collation. */
+function requireReadable(db: DatabaseSync, name: string): void {
+  try {
+    db.prepare(`SELECT 1 FROM ${quoteName(name)} NOT INDEXED`);
+  } catch (error) {
+    if (reasonOf(error) !== noQuerySolution) throw error;
+    throw new SqliteFailure(
+      `the table ${name} is WITHOUT ROWID, and its key has a collation that only the application knows (${noQuerySolution})`,
+      resultCode(error) ?? 1,
+    );
   }
 }
 
