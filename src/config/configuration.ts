@@ -35,6 +35,8 @@ export interface BackupSettings {
   readonly verify: "stored" | "decoded" | "restored" | undefined;
   /** With several repositories, how long one may take for one request. */
   readonly stallLimitMs: number;
+  /** With several repositories, how long one may make the others wait in all; for ever when undefined. */
+  readonly holdLimitMs: number | undefined;
   /** After a backup, bring repositories that lag up to date. */
   readonly catchUp: boolean;
   readonly tags: readonly string[];

@@ -97,6 +97,11 @@ export const BackupSection = z.strictObject({
       "With several repositories: how long one may take for a single request before it is given up and the others go on; 5m when absent.",
     examples: ["10m"],
   }),
+  holdLimit: Duration.optional().meta({
+    description:
+      "With several repositories: how long a slow one may make the others wait, in all, before it is given up for this run (exit 3) and they go on at their own pace. What arrived there is not sent again: `memkeep copy` or the next backup goes on from it. For ever when absent.",
+    examples: ["30m"],
+  }),
   catchUp: z
     .boolean()
     .default(false)

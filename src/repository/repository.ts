@@ -51,6 +51,8 @@ export interface NewSnapshotOptions {
   readonly stack: string;
   readonly run: string;
   readonly tags: readonly string[];
+  /** Of several repositories, one that makes the others wait for longer in all is given up; never when left out. */
+  readonly holdLimitMs?: number | undefined;
   /** Set for a safety snapshot: the tag that says what it was taken before. It gets a path of its own. */
   readonly safety?: string;
 }

@@ -236,6 +236,49 @@ describe("a repository that stalls", () => {
 });
 
 describe("a repository far away", () => {
+  test("one that makes the others wait beyond the limit is given up, and what arrived there is not sent again", async () => {
+    const clock = new AskedClock();
+    await using slow = await makeWorld(clock, undefined, near.process().config.polynomial);
+    const large = { "store/a.jsonl": seededBytes(9, 50_000_000) };
+    /** Its first pack arrives once somebody waits for it. */
+    class Slow extends PassThroughStorage {
+      #packs = 0;
+
+      override async write(...[name, ...rest]: Parameters<Storage["write"]>): Promise<void> {
+        if (name.startsWith("data/") && this.#packs++ === 0) await clock.asked();
+        await this.inner.write(name, ...rest);
+      }
+    }
+    async function run(second: ResticRepository, holdLimitMs: number): Promise<readonly WriteOutcome[]> {
+      const repositories = [near.process(), second];
+      const options = { stack: "stack", run: "test", tags: [], holdLimitMs };
+      const writer = await beginSnapshot(repositories, options);
+      try {
+        for (const [path, bytes] of Object.entries(large)) await writer.save(path, "records", pieces(bytes));
+        return await writer.commit(Date.UTC(2026, 10, 21), ["store"]);
+      } finally {
+        await writer.abandon();
+      }
+    }
+
+    const [one, two] = await run(
+      slow.process((storage) => new Slow(storage)),
+      AskedClock.stepMs / 2,
+    );
+    if (!one?.ok) throw new Error("the other failed too", { cause: one?.error });
+    await expectSame(near, one.snapshot.id, large);
+    expect(two).toMatchObject({
+      ok: false,
+      error: { code: "STORAGE_STALLED", message: expect.stringContaining("backup.holdLimit") as string },
+    });
+
+    // Then it is written, without the packs that had arrived.
+    const [, again] = await run(slow.process(), Number.POSITIVE_INFINITY);
+    if (!again?.ok) throw new Error("it failed the second time", { cause: again?.error });
+    expect(again.snapshot.addedBytes).toBeLessThan(36_000_000);
+    await expectSame(slow, again.snapshot.id, large);
+  });
+
   test("has several packs under way, as many as its storage says, and the other goes on while none of them arrives", async () => {
     const large = { "store/a.jsonl": seededBytes(8, 50_000_000) };
     const storedNear: string[] = [];
@@ -289,6 +332,28 @@ describe("a repository far away", () => {
 function stalling(storage: Storage, at: number, clock: Clock): Storage {
   const faulty = new FaultyStorage(storage, [{ kind: "delay", delayMs: Number.MAX_SAFE_INTEGER, at }], clock);
   return new StallLimitedStorage(faulty, { limitMs: 60_000, clock });
+}
+
+/** Goes on by a step each time that somebody measures, and says when. */
+class AskedClock extends ManualClock {
+  static readonly stepMs = 60_000;
+  #steps = 0;
+  #asked = Promise.withResolvers<void>();
+
+  constructor() {
+    super({ skipSleeps: true });
+  }
+
+  /** Resolves the next time that somebody measures. */
+  asked(): Promise<void> {
+    this.#asked = Promise.withResolvers<void>();
+    return this.#asked.promise;
+  }
+
+  override monotonicMs(): number {
+    this.#asked.resolve();
+    return super.monotonicMs() + this.#steps++ * AskedClock.stepMs;
+  }
 }
 
 /** Moves a minute on whenever somebody is about to sleep without an end in sight. */

@@ -62,6 +62,7 @@ export const command: CommandModule = {
         keep: configuration.backup.keep,
         prune: configuration.backup.prune,
         stallLimitMs: configuration.backup.stallLimitMs,
+        holdLimitMs: configuration.backup.holdLimitMs,
         catchUp: configuration.backup.catchUp,
       },
       context.surroundings(),

@@ -29,6 +29,8 @@ export interface BackupOptions extends BackupChoice {
   readonly dryRun: boolean;
   /** Of several repositories, one whose storage takes longer for one operation is given up; the others wait no longer. */
   readonly stallLimitMs: number;
+  /** Of several repositories, one that makes the others wait for longer in all is given up; never when left out. */
+  readonly holdLimitMs?: number | undefined;
   /** Set for a safety snapshot: what it is taken before. */
   readonly safety?: string;
 }
@@ -155,6 +157,7 @@ async function execute(
       stack: stack.name,
       run: run.id,
       tags: options.tags,
+      holdLimitMs: options.holdLimitMs,
       ...(options.safety === undefined ? {} : { safety: options.safety }),
     },
   );

@@ -6,6 +6,7 @@ import { longestChunkBytes } from "./chunking/policy.ts";
 import { wholeIndex } from "./index/load-index.ts";
 import type { HeldLock } from "./lock/lock.ts";
 import { PackWriter } from "./pipeline/pack-writer.ts";
+import { Patience } from "./pipeline/patience.ts";
 import { SlabPool } from "./pipeline/slab-pool.ts";
 import { StreamSaver, targetsAtMost } from "./pipeline/stream-saver.ts";
 import type { WorkerPool } from "./pipeline/worker-pool.ts";
@@ -36,7 +37,7 @@ export async function beginSnapshot(
     throw noneLeft(participants.map((failed) => ({ repository: failed.location, error: failed.failure! })));
   }
   return new ResticSnapshotWriter({
-    lanes: lanesOf(begun, workers),
+    lanes: lanesOf(begun, workers, options.holdLimitMs ?? Number.POSITIVE_INFINITY),
     participants,
     clock: first!.clock,
     program: first!.program,
@@ -49,13 +50,22 @@ interface Begun {
   readonly repository: ResticRepository;
 }
 
-function lanesOf(begun: readonly Begun[], workers: WorkerPool): Lane[] {
+function lanesOf(begun: readonly Begun[], workers: WorkerPool, holdLimitMs: number): Lane[] {
+  // One for all lanes: they take the source in step.
+  const patience = new Patience(
+    begun.map(({ target }) => target),
+    holdLimitMs,
+  );
   const lanes: Lane[] = [];
   for (const [polynomial, same] of Map.groupBy(begun, ({ repository }) => repository.config.polynomial)) {
     for (let from = 0; from < same.length; from += targetsAtMost) {
       const targets = same.slice(from, from + targetsAtMost).map(({ target }) => target);
       const slabs = new SlabPool(workers, targets.length, longestChunkBytes);
-      lanes.push({ targets, saver: new StreamSaver(targets, workers, slabs), gear: gearTable(polynomial) });
+      lanes.push({
+        targets,
+        saver: new StreamSaver(targets, workers, slabs, patience),
+        gear: gearTable(polynomial),
+      });
     }
   }
   return lanes;

@@ -49,6 +49,7 @@ export class PackWriter {
   #failure: Error | undefined;
   /** Set while a full pack waits for an upload to end: whoever adds then has to wait as well, or packs would pile up. */
   #blocked: Promise<void> | undefined;
+  #waitedMs = 0;
   addedBytes = 0;
   addedPackedBytes = 0;
   readonly blobs: Record<BlobType, number> = { data: 0, tree: 0 };
@@ -59,6 +60,15 @@ export class PackWriter {
     // A pack under way takes its own memory: where several are, they are smaller (law 11).
     this.#targetBytes = this.#uploadsAtOnce > 1 ? packTargetBytes / 2 : packTargetBytes;
     this.#indexedAtMs = parts.clock.monotonicMs();
+  }
+
+  get location(): string {
+    return this.#parts.storage.location;
+  }
+
+  /** How long a full pack has waited for its turn, in all. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /**
@@ -128,7 +138,12 @@ export class PackWriter {
   }
 
   async #startUpload(pack: PackBuilder): Promise<void> {
-    while (this.#uploads.size >= this.#uploadsAtOnce) await Promise.race(this.#uploads);
+    if (this.#uploads.size >= this.#uploadsAtOnce) {
+      const { clock } = this.#parts;
+      const sinceMs = clock.monotonicMs();
+      while (this.#uploads.size >= this.#uploadsAtOnce) await Promise.race(this.#uploads);
+      this.#waitedMs += clock.monotonicMs() - sinceMs;
+    }
     if (this.#failure) throw this.#failure;
     const upload = this.#upload(pack)
       .catch((error: unknown) => {

@@ -7,6 +7,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import { type Content, IndexedContent } from "../tree/node.ts";
 import type { SealAnswer } from "./jobs.ts";
 import type { PackWriter } from "./pack-writer.ts";
+import type { Patience } from "./patience.ts";
 import { type Slab, type SlabPool, slabBytes } from "./slab-pool.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -33,12 +34,14 @@ export class StreamSaver {
   readonly #targets: readonly Target[];
   readonly #workers: WorkerPool;
   readonly #slabs: SlabPool;
+  readonly #patience: Patience;
 
   /** Targets are numbered by their place, as the slabs' outputs are. At most `targetsAtMost`. */
-  constructor(targets: readonly Target[], workers: WorkerPool, slabs: SlabPool) {
+  constructor(targets: readonly Target[], workers: WorkerPool, slabs: SlabPool, patience: Patience) {
     this.#targets = targets;
     this.#workers = workers;
     this.#slabs = slabs;
+    this.#patience = patience;
   }
 
   /**
@@ -46,7 +49,7 @@ export class StreamSaver {
    * harms nobody.
    */
   async save(source: AsyncIterable<Uint8Array>, policy: ChunkPolicy): Promise<SavedStream> {
-    const stream = new SavingStream(this.#targets, this.#workers, this.#slabs, policy);
+    const stream = new SavingStream(this.#targets, this.#workers, this.#slabs, this.#patience, policy);
     return stream.run(source);
   }
 }
@@ -56,6 +59,7 @@ class SavingStream {
   readonly #targets: readonly Target[];
   readonly #workers: WorkerPool;
   readonly #slabs: SlabPool;
+  readonly #patience: Patience;
   readonly #policy: ChunkPolicy;
   readonly #number: number;
   readonly #content: IndexedContent;
@@ -66,8 +70,15 @@ class SavingStream {
   #sizeBytes = 0;
   #sha256: Promise<string | undefined> = Promise.resolve(undefined);
 
-  constructor(targets: readonly Target[], workers: WorkerPool, slabs: SlabPool, policy: ChunkPolicy) {
+  constructor(
+    targets: readonly Target[],
+    workers: WorkerPool,
+    slabs: SlabPool,
+    patience: Patience,
+    policy: ChunkPolicy,
+  ) {
     this.#targets = targets;
+    this.#patience = patience;
     this.#content = new IndexedContent(targets[0]!.index);
     this.#workers = workers;
     this.#slabs = slabs;
@@ -220,7 +231,10 @@ class SavingStream {
         plainBytes,
         sealed.compressed[chunk] === 1,
       );
-      if (added !== undefined) await added;
+      if (added !== undefined) {
+        await added;
+        this.#patience.check(target);
+      }
       from = to;
     }
   }
