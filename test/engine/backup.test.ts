@@ -107,7 +107,7 @@ describe("backup of a stack", () => {
     expect(after.stores["a"]!.files[0]!.cut).toBe("gear-8k");
   });
 
-  it("law 4: when one of several stores fails, there is no snapshot, and nothing is left in the spool", async () => {
+  it("law 4, W-M6: when one of several stores fails, there is no snapshot, and nothing is left in the spool", async () => {
     await using world = await makeWorld(["a", "b"]);
     const [a, b] = world.stack.stores;
 

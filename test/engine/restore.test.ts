@@ -73,7 +73,7 @@ describe("restore of a stack", () => {
     expect(await readFile(world.path("a.db"))).toEqual(before);
   });
 
-  it("law 5: takes a safety snapshot first, and it brings back what was replaced", async () => {
+  it("law 5, W-M3: takes a safety snapshot first, and it brings back what was replaced", async () => {
     await using world = await makeWorld();
     await world.backup();
     change(world.path("a.db"), "UPDATE memories SET content = 'written after the backup' WHERE id = 1");
@@ -131,7 +131,7 @@ describe("restore of a stack", () => {
     expect(contents(world.path("a.db"))).toHaveLength(3);
   });
 
-  it("law 5: when the second store cannot be switched, the first is rolled back", async () => {
+  it("law 5, W-M4: when the second store cannot be switched, the first is rolled back", async () => {
     await using world = await makeWorld(["a", "b"]);
     await world.backup();
     change(world.path("a.db"), "DELETE FROM memories WHERE id > 3");

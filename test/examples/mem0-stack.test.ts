@@ -131,7 +131,7 @@ describe.skipIf(postgres.missing ?? neo4j.missing)("examples/mem0-stack", () => 
     expect(ended.code, ended.stderr).toBe(0);
   }
 
-  it("takes the three as one recovery point, brings back each that is lost, and all", async () => {
+  it("W-M1, W-M5: takes the three as one recovery point, brings back each that is lost, and all", async () => {
     const before = await everything();
     expect((await memkeep("init")).code).toBe(0);
     const backup = await memkeep("backup", "--json");

@@ -336,7 +336,7 @@ export function storeContract(engine: ContractEngine): void {
       expect(await readdir(own.spoolFolder)).toEqual([]);
     });
 
-    it("refuses a dump with a damaged byte before it touches anything", async () => {
+    it("W-M4: refuses a dump with a damaged byte before it touches anything", async () => {
       await using own = await engine.create();
       await using store = await connect(own);
       const taken = await dumped(store);
@@ -373,7 +373,7 @@ export function storeContract(engine: ContractEngine): void {
       await expect(view.dump(sink)).rejects.toThrow();
     });
 
-    it("law 7: probes answer for a store that is there, and for one that is not", async () => {
+    it("law 7, W-M12: probes answer for a store that is there, and for one that is not", async () => {
       await using own = await engine.create();
       await using store = await connect(own);
       const well = await store.probe();

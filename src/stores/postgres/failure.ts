@@ -2,6 +2,7 @@
 import { MemkeepError, type ErrorCode, reasonOf } from "../../domain/errors.ts";
 import type { Connection } from "./connection.ts";
 import { sourceOf } from "./connection.ts";
+import { quoteName } from "./names.ts";
 
 /** SQLSTATE of a server's error, or the `code` of a system error; undefined for anything else. */
 export function stateOf(error: unknown): string | undefined {
@@ -68,7 +69,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
 /** A `MemkeepError` of whatever a connection or a statement was refused with. Texts of the server never hold the password. */
 export function failure(tried: string, cause: unknown, connection: Connection): MemkeepError {
   if (cause instanceof MemkeepError) return cause;
-  const meaning = meanings[stateOf(cause) ?? ""];
+  const state = stateOf(cause) ?? "";
+  const meaning =
+    state.startsWith("28") && mayLackRole(cause) ? lacksRole(state, connection) : meanings[state];
   const code = meaning?.code ?? (isTransient(cause) ? "STORE_UNREACHABLE" : "STORE_UNREADABLE");
   return new MemkeepError(code, {
     tried: `${tried} ${sourceOf(connection)}`,
@@ -76,6 +79,24 @@ export function failure(tried: string, cause: unknown, connection: Connection): 
     ...(meaning?.next === undefined ? {} : { next: meaning.next }),
     cause,
   });
+}
+
+/** With passwords a server does not tell whether it is the role that is missing. */
+function mayLackRole(cause: unknown): boolean {
+  return /role ".*" does not exist|password authentication failed/s.test(reasonOf(cause));
+}
+
+/** A role that reads everything and changes nothing. Its password is asked for by psql, and stands in no text. */
+function lacksRole(state: string, { user, database }: Connection): Meaning {
+  const role = quoteName(user);
+  const statements = `CREATE ROLE ${role} LOGIN; GRANT CONNECT ON DATABASE ${quoteName(database)} TO ${role}; GRANT pg_read_all_data TO ${role}; then \\password ${role} in psql`;
+  return {
+    code: "STORE_DENIED",
+    next:
+      state === "28000"
+        ? `As a superuser: ${statements}`
+        : `Check the user and the password. If there is no such role, as a superuser: ${statements}`,
+  };
 }
 
 /** Libraries and servers that repeat what they were given must not repeat this. */

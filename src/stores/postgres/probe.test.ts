@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { engine } from "../../../test/engines/require.ts";
-import { databaseUrl, sample, sql, useBench } from "../../../test/postgres/testing.ts";
+import type { MemkeepError } from "../../domain/errors.ts";
+import { createDatabase, databaseUrl, sample, sql, useBench } from "../../../test/postgres/testing.ts";
 
 const postgres16 = await engine("postgres-16");
 
@@ -30,6 +31,23 @@ describe.skipIf(postgres16.missing)("what doctor says of a database", () => {
     await sql(database.url, second);
     expect(await privileges()).toMatchObject({ status: "ok" });
     await sql(database.url, `DROP OWNED BY "${role}"; DROP ROLE "${role}"`);
+  });
+
+  it("a role that is not there at all: the statements that create it are enough for a backup of its tables", async () => {
+    await using database = await createDatabase(bench.server.url);
+    await sql(database.url, "CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t VALUES (1)");
+    const url = new URL(database.url);
+    url.username = encodeURIComponent(`ba"ck ${database.name}`);
+    await using store = await bench.connect(url.href);
+    const refused = await store.describe().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "STORE_DENIED" });
+    const { next } = refused as MemkeepError;
+    const statements = /^As a superuser: (CREATE ROLE .*); then \\password "/.exec(next!)![1]!;
+    await sql(bench.server.url, statements);
+    const { manifest } = await bench.dumped(store);
+    expect(manifest.collections[0]?.records).toBe(1);
+    const role = `"ba""ck ${database.name}"`;
+    await sql(database.url, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
   });
 
   it("names the statement that drops what a killed restore left", async () => {

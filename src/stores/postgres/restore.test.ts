@@ -119,7 +119,7 @@ describe.skipIf(postgres16.missing)("restore", () => {
     expect(await countMemories(database.url)).toBe(202);
   });
 
-  it("a dump that lost a row does not get into place", async () => {
+  it("W-M7, W-M15: a dump that lost a row does not get into place", async () => {
     await using database = await sample(bench.server.url);
     await using store = await connect(database.url);
     const { dump, manifest } = await dumped(store);
@@ -210,7 +210,7 @@ describe.skipIf(postgres16.missing)("restore", () => {
       await role.drop();
     });
 
-    it("a statement that fails leaves everything as it was", async () => {
+    it("W-C6, W-M2: a statement that fails leaves everything as it was", async () => {
       await using database = await sample(bench.server.url);
       const role = await limited(database);
       await using store = await connect(role.url);
