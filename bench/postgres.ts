@@ -101,7 +101,7 @@ for (let round = 0; round < rounds; round++) {
     await grown(`${run} ours bucket`, stored, () =>
       timed(`${run} ours bucket`, [...memkeep, "backup", "-s", url, "-r", ours]),
     );
-    await grown(`${run} clara`, stored, () => timed(`${run} clara`, clara(`${run}`)));
+    await grown(`${run} clara`, stored, () => timed(`${run} clara`, clara(run)));
     await grown(`${run} ours local`, local, () =>
       timed(`${run} ours local`, [...memkeep, "backup", "-s", url, "-r", join(local, "r")]),
     );
@@ -127,17 +127,15 @@ for (let round = 0; round < rounds; round++) {
   await sql(server.url, "DROP DATABASE theirs");
   await timed("restore ours", [
     ...memkeep,
-    ...[
-      "restore",
-      "latest",
-      "-s",
-      url,
-      "-r",
-      join(local, "r"),
-      "--into",
-      databaseUrl(server.url, "ours"),
-      "--apply",
-    ],
+    "restore",
+    "latest",
+    "-s",
+    url,
+    "-r",
+    join(local, "r"),
+    "--into",
+    databaseUrl(server.url, "ours"),
+    "--apply",
   ]);
   await sql(server.url, "DROP DATABASE ours");
 }
