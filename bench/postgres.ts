@@ -115,7 +115,7 @@ for (let round = 0; round < rounds; round++) {
     );
   }
   const archive = join(folder, "archive");
-  execFileSync("pg_dump", ["-Fc", "-Z0", "-f", archive, url]);
+  execFileSync(join(programs, "pg_dump"), ["-Fc", "-Z0", "-f", archive, url]);
   note("archive bytes", (await stat(archive)).size);
   await sql(server.url, "CREATE DATABASE theirs");
   await timed("restore pg_restore", [

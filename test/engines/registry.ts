@@ -1,7 +1,7 @@
 import { falkordb } from "./falkordb/index.ts";
 import { faketimeLibrary } from "./faketime/index.ts";
 import { fishShell } from "./fish/index.ts";
-import { langgraphPython } from "./langgraph/index.ts";
+import { langgraphPostgresPython, langgraphPython } from "./langgraph/index.ts";
 import { neo4j } from "./neo4j/index.ts";
 import { postgres } from "./postgres/index.ts";
 import { qdrant } from "./qdrant/index.ts";
@@ -17,6 +17,7 @@ export type ProgramName =
   | "restic-unstable"
   | "sqlite3"
   | "langgraph"
+  | "langgraph-postgres"
   | "fish"
   | "zsh"
   | "libfaketime";
@@ -28,6 +29,7 @@ export const programs: Record<ProgramName, () => Promise<string>> = {
   "restic-unstable": () => resticBinary("unstable"),
   sqlite3: sqliteShell,
   langgraph: langgraphPython,
+  "langgraph-postgres": langgraphPostgresPython,
   fish: fishShell,
   zsh: zshShell,
   libfaketime: faketimeLibrary,

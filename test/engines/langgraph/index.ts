@@ -17,3 +17,14 @@ export async function langgraphPython(): Promise<string> {
   });
   return join(folder, "langgraph-python");
 }
+
+/** The path of a Python that has LangGraph's PostgreSQL checkpointer, installed on the first call. */
+export async function langgraphPostgresPython(): Promise<string> {
+  const folder = await installed("langgraph-checkpoint-postgres-3.2.0", async (into) => {
+    await installPython(["langgraph-checkpoint-postgres==3.2.0", "psycopg-binary==3.3.9"], into);
+    const program = join(into, "langgraph-python");
+    await writeFile(program, `#!/bin/sh\nPYTHONPATH="\${0%/*}" exec python3 "$@"\n`);
+    await chmod(program, 0o755);
+  });
+  return join(folder, "langgraph-python");
+}
