@@ -1,9 +1,15 @@
 import type { DumpedRecord } from "../format/read-collection.ts";
+import type { ServerLimits } from "./client.ts";
 
 export interface BatchSettings {
   readonly signal: AbortSignal;
   /** Queries under way at once: the server reads one while it executes another. */
   readonly connections: number;
+  /**
+   * Several queries that changed a graph and met QUERY_MEM_CAPACITY at once have ended a server (4.16.3): batches stay far
+   * below it.
+   */
+  readonly limits: Pick<ServerLimits, "queryBytes">;
 }
 
 export interface Placed {
@@ -15,6 +21,8 @@ const batchRows = 2000;
 /** Floats in one query; a vector counts as its columns. Keeps a query below about 2 MB. */
 const batchFloats = 150_000;
 const batchTextLength = 2 * 1024 * 1024;
+/** Bytes of the server's memory that each may take, generously. */
+const serverBytes = { row: 8192, float: 256, character: 64 };
 
 /** Collects records of one shape and sends them when there are enough, several queries at once. */
 export class Batches<Item extends Placed> implements AsyncDisposable {
@@ -40,8 +48,11 @@ export class Batches<Item extends Placed> implements AsyncDisposable {
     batch.textLength += line.length;
     for (const { vector } of vectors) batch.floats += vector.columns;
     this.#held++;
+    const capacity = this.#parts.limits.queryBytes ?? Infinity;
     const isFull =
-      batch.items.length >= batchRows || batch.floats >= batchFloats || batch.textLength >= batchTextLength;
+      batch.items.length >= Math.min(batchRows, capacity / serverBytes.row) ||
+      batch.floats >= Math.min(batchFloats, capacity / serverBytes.float) ||
+      batch.textLength >= Math.min(batchTextLength, capacity / serverBytes.character);
     if (isFull) await this.#flush(shape);
     // Many shapes, few records each: they would pile up.
     else if (this.#held >= batchRows * 4) await this.drain();

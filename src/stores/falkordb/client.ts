@@ -170,6 +170,11 @@ export function isDenied(error: unknown): boolean {
   return error instanceof ServerError && /^(?:EXECABORT .*)?(?:NOPERM|NOAUTH)/.test(error.message);
 }
 
+/** True when `TIMEOUT` or `QUERY_MEM_CAPACITY` ended a query: then less is to be asked for at once. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof ServerError && /timed out|mem consumption/i.test(error.message);
+}
+
 /** The server's refusal in words that hold no data: error texts of FalkorDB quote the query. */
 export function refused(tried: string, error: unknown): unknown {
   if (!(error instanceof ServerError)) return error;
@@ -180,6 +185,15 @@ export function refused(tried: string, error: unknown): unknown {
       happened:
         right === undefined ? "the user lacks a right" : `the user may not run ${right.toUpperCase()}`,
       next: "Grant it: the readme of the FalkorDB store lists the least rights.",
+    });
+  }
+  if (isTooMuch(error)) {
+    return new MemkeepError("STORE_UNREADABLE", {
+      tried,
+      happened: /timed out/i.test(error.message)
+        ? "Query timed out: the server's TIMEOUT is too short even for a single record"
+        : "the server's QUERY_MEM_CAPACITY is too small even for a single record",
+      next: "Raise it with GRAPH.CONFIG SET on the server.",
     });
   }
   const [reason] = /^(?:[A-Z]+ )?[^:'"`]{0,120}/.exec(error.message) ?? [""];

@@ -85,7 +85,7 @@ class Merge {
       }
     });
     await using creations = new Batches<PlacedNode>(read, async (batch) => {
-      const ids = isDry ? [] : await send(read, createNodes(batch), batch.length);
+      const ids = isDry ? [] : await send(read, createNodes, batch);
       for (const [at, id] of ids.entries()) this.#ids.set(batch[at]!.reference, id);
       read.onProgress?.(batch.length);
     });
@@ -135,11 +135,11 @@ class Merge {
       }
     });
     await using creations = new Batches<NewEdge & Loose>(read, async (batch) => {
-      if (!isDry) await send(read, createEdges(batch), batch.length);
+      if (!isDry) await send(read, createEdges, batch);
       read.onProgress?.(batch.length);
     });
     await using changes = new Batches<ChangedEdge & Loose>(read, async (batch) => {
-      if (!isDry) await send(read, changeEdges(batch), batch.length);
+      if (!isDry) await send(read, changeEdges, batch);
       read.onProgress?.(batch.length);
     });
     for await (const pair of pairUp(readCollection(source, dump.edges), living.keys())) {
@@ -190,6 +190,6 @@ async function changeNodesOf(
   for (const [text, group] of groups) {
     const superfluous = JSON.parse(text) as string[];
     const batch = group.map((node) => ({ ...node, superfluous }));
-    await send(read, changeNodes(batch), batch.length);
+    await send(read, changeNodes, batch);
   }
 }

@@ -81,6 +81,7 @@ export async function stageRestore(
         edges: graph.edges,
         signal: context.signal,
         connections: Math.min(3, config.connections),
+        limits: await session.limits(),
         onProgress,
       });
       await createIndexes(session, place, graph.schema, context);

@@ -3,6 +3,7 @@
  * changes then shifts nothing. The queries are as plain as can be; FalkorDB's planner is only trusted with those.
  */
 import { MemkeepError } from "../../domain/errors.ts";
+import { isTooMuch } from "./client.ts";
 import type { ServerLimits, Session } from "./client.ts";
 import { RowDecoder } from "./decode.ts";
 import type { GraphEdge, GraphNode, KeyRule } from "../graph/records.ts";
@@ -255,15 +256,13 @@ function parameters(values: Readonly<Record<string, number>>): string {
     .join("")}`;
 }
 
-/** `TIMEOUT` and `QUERY_MEM_CAPACITY` end a query with an error: then less is to be asked for at once. */
 async function unlessTooMuch<Page extends object>(
   ask: () => Promise<Page>,
 ): Promise<Page | { readonly tooMuch: ServerError }> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof ServerError && /timed out|mem consumption/i.test(error.message))
-      return { tooMuch: error };
+    if (error instanceof ServerError && isTooMuch(error)) return { tooMuch: error };
     throw error;
   }
 }

@@ -1,24 +1,31 @@
 import { MemkeepError } from "../../domain/errors.ts";
-import { refused } from "./client.ts";
+import { isTooMuch, refused } from "./client.ts";
 import type { Session } from "./client.ts";
 import type { Reply } from "./resp.ts";
 
 /** One row of one list of `[3, id]`. */
 type IdRows = readonly [readonly [readonly [bigint, readonly (readonly [bigint, bigint])[]]]];
 
-/** Sends a query of `write-batch.ts` that is to touch `count` records; their ids, in the order of the batch. */
-export async function send(
-  { session, graph }: { readonly session: Session; readonly graph: Uint8Array },
-  query: Buffer,
-  count: number,
+/**
+ * Sends the query that `build` makes of a batch; the ids of its records, in order. A batch that is too much for the server's
+ * time or memory, of which it then did nothing, is sent in halves.
+ */
+export async function send<Item>(
+  parts: { readonly session: Session; readonly graph: Uint8Array },
+  build: (batch: readonly Item[]) => Buffer,
+  batch: readonly Item[],
 ): Promise<number[]> {
+  const { session, graph } = parts;
   let reply: Reply;
   try {
-    reply = await session.command("GRAPH.QUERY", graph, query, "--compact");
+    reply = await session.command("GRAPH.QUERY", graph, build(batch), "--compact");
   } catch (error) {
-    throw refused("write records into the graph", error);
+    if (!isTooMuch(error) || batch.length < 2) throw refused("write records into the graph", error);
+    const middle = batch.length >> 1;
+    const first = await send(parts, build, batch.slice(0, middle));
+    return [...first, ...(await send(parts, build, batch.slice(middle)))];
   }
-  return touchedIds(reply, count);
+  return touchedIds(reply, batch.length);
 }
 
 /** The ids that such a query answers. `COMPARE_FAILED` when there are more or fewer than it should have touched. */

@@ -44,13 +44,15 @@ describe.skipIf(falkordb.missing)("falkordb traps", () => {
     }
   });
 
-  test("a query memory limit halves the pages until they fit", async () => {
-    const graph = await memories(20_000);
+  test("a query memory limit halves the pages and the batches until they fit", async () => {
+    const [graph, copy] = [await memories(20_000), server.newName()];
     const whole = await server.dump(graph);
     await server.session.command("GRAPH.CONFIG", "SET", "QUERY_MEM_CAPACITY", "1500000");
     try {
       const read = await server.dump(graph);
       expect(await read.dump.contents()).toEqual(await whole.dump.contents());
+      await server.restore(read, copy);
+      expect((await server.dump(copy)).manifest.collections).toEqual(whole.manifest.collections);
     } finally {
       await server.session.command("GRAPH.CONFIG", "SET", "QUERY_MEM_CAPACITY", "0");
     }

@@ -2,7 +2,7 @@
 import type { DumpSource } from "../store.ts";
 import type { CollectionFiles } from "../format/layout.ts";
 import { readCollection } from "../format/read-collection.ts";
-import type { Session } from "./client.ts";
+import type { ServerLimits, Session } from "./client.ts";
 import { damaged } from "../format/damaged.ts";
 import { KeyIndex } from "../graph/key-index.ts";
 import { edgeMembers, nodeMembers } from "../graph/dumped-records.ts";
@@ -23,6 +23,7 @@ export interface WriteParts {
   readonly onProgress: (records: number) => void;
   /** Queries under way at once: the server reads one while it executes another. */
   readonly connections: number;
+  readonly limits: ServerLimits;
 }
 
 export async function writeGraph(parts: WriteParts): Promise<void> {
@@ -37,7 +38,7 @@ interface PlacedNode extends NewNode, Placed {
 
 async function writeNodes(parts: WriteParts, index: KeyIndex): Promise<void> {
   await using queue = new Batches<PlacedNode>(parts, async (batch) => {
-    const ids = await send(parts, createNodes(batch), batch.length);
+    const ids = await send(parts, createNodes, batch);
     for (const [at, { reference }] of batch.entries()) index.set(reference, ids[at]!);
     parts.onProgress(batch.length);
   });
@@ -60,7 +61,7 @@ async function writeNodes(parts: WriteParts, index: KeyIndex): Promise<void> {
 
 async function writeEdges(parts: WriteParts, index: KeyIndex): Promise<void> {
   await using queue = new Batches<NewEdge & Placed>(parts, async (batch) => {
-    await send(parts, createEdges(batch), batch.length);
+    await send(parts, createEdges, batch);
     parts.onProgress(batch.length);
   });
   for await (const records of readCollection(parts.source, parts.edges)) {

@@ -24,6 +24,8 @@ import { changeEdges, changeNodes, createEdges, createNodes, splitProperties } f
 
 /** Records that take effect together. The server does nothing else meanwhile. */
 const atOnce = 500;
+/** What a record may take of the server's QUERY_MEM_CAPACITY. */
+const rowBytes = 8192;
 /** How often records are looked up anew because somebody else wrote. */
 const maxAttempts = 25;
 
@@ -37,6 +39,8 @@ export async function writeRecords(
   const graphs = names.map((name) => ({ name, prefix: names.length > 1 ? name : "" }));
   const { graph, name } = place(collection, graphs);
   await requireGraph(parts.session, graph.name, parts.config);
+  const { queryBytes = Infinity } = await parts.session.limits();
+  const most = Math.min(atOnce, queryBytes / rowBytes);
   let some: StoreRecord[] = [];
   const write = async (): Promise<void> => {
     const keys = some.map(({ key }) => latin1(key));
@@ -49,7 +53,7 @@ export async function writeRecords(
   };
   for await (const record of records) {
     some.push(record);
-    if (some.length >= atOnce) await write();
+    if (some.length >= most) await write();
   }
   if (some.length > 0) await write();
   return written;
