@@ -2,20 +2,16 @@
 import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import { ExitCode } from "../domain/errors.ts";
-import { systemClock } from "../util/clock/clock.ts";
 import { Redactor } from "../util/redact/redactor.ts";
 import { readVersion } from "../util/version/version.ts";
 import type { CommandModule, CommandOptions } from "./command.ts";
 import { commandTable } from "./command-table.ts";
-import { type CommonOptions, Context } from "./context.ts";
+import type { CommonOptions } from "./context.ts";
 import { failureOf, isShown, leave } from "./exit.ts";
-import { createJsonReporter } from "./output/json-reporter.ts";
 import { Pipe } from "./output/pipe.ts";
 import { buildProgram } from "./program.ts";
 import type { Reporter } from "./output/reporter.ts";
-import { styleFor } from "./output/style.ts";
 import { describeTerminal } from "./output/terminal.ts";
-import { createTextReporter } from "./output/text-reporter.ts";
 import { listenForSignals } from "./signals.ts";
 
 // Young objects hold buffers that a collection frees: a space for them that grows to its usual 32 MiB keeps 100 MB of dead
@@ -27,8 +23,8 @@ const stderr = new Pipe(process.stderr);
 const redactor = new Redactor();
 const environment = { ...process.env };
 const version = readVersion();
-/** Set as soon as the options are known; errors before that are told as the arguments look. */
-let reporter: Reporter = makeReporter(guessOptions(process.argv));
+/** Made when there is something to tell, which help is not; errors before the options are known are told as the arguments look. */
+let reporter: Reporter | undefined;
 let verbose = process.argv.includes("--verbose") || process.argv.includes("-v");
 let signal = new AbortController().signal;
 
@@ -38,7 +34,7 @@ process.on("uncaughtException", (error) => {
 await run(process.argv);
 
 async function run(argv: readonly string[]): Promise<void> {
-  signal = listenForSignals((text) => reporter.note(text));
+  signal = listenForSignals((text) => reporter?.note(text));
   let exitCode: ExitCode = ExitCode.done;
   const program = buildProgram({
     version,
@@ -50,7 +46,7 @@ async function run(argv: readonly string[]): Promise<void> {
   });
   try {
     await program.parseAsync(withHelpLast(argv));
-    reporter.close();
+    reporter?.close();
     await leave(exitCode, stdout, stderr);
   } catch (error) {
     if (isShown(error)) await leave(ExitCode.done, stdout, stderr);
@@ -60,6 +56,7 @@ async function run(argv: readonly string[]): Promise<void> {
 
 async function fail(error: unknown): Promise<never> {
   const failure = failureOf(error, { verbose, signal });
+  reporter ??= await makeReporter(guessOptions(process.argv));
   reporter.close();
   reporter.fail(failure);
   return leave(failure.exitCode as ExitCode, stdout, stderr);
@@ -68,7 +65,9 @@ async function fail(error: unknown): Promise<never> {
 async function runCommand(module: CommandModule, command: Command): Promise<ExitCode> {
   const options = command.optsWithGlobals<CommonOptions>();
   verbose = options.verbose === true;
-  reporter = makeReporter(options);
+  reporter = await makeReporter(options);
+  const { Context } = await import("./context.ts");
+  const { systemClock } = await import("../util/clock/clock.ts");
   const context = new Context({
     options,
     environment,
@@ -83,9 +82,15 @@ async function runCommand(module: CommandModule, command: Command): Promise<Exit
   return module.run(context, command.args, command.opts<CommandOptions>());
 }
 
-function makeReporter(options: Partial<CommonOptions>): Reporter {
+async function makeReporter(options: Partial<CommonOptions>): Promise<Reporter> {
   const parts = { stdout, stderr, redactor, verbose: options.verbose === true };
-  if (options.json === true) return createJsonReporter(parts);
+  if (options.json === true) {
+    const { createJsonReporter } = await import("./output/json-reporter.ts");
+    return createJsonReporter(parts);
+  }
+  const { createTextReporter } = await import("./output/text-reporter.ts");
+  const { styleFor } = await import("./output/style.ts");
+  const { systemClock } = await import("../util/clock/clock.ts");
   const terminal = describeTerminal(process, environment, options.color === false);
   return createTextReporter({
     ...parts,

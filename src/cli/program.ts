@@ -1,7 +1,6 @@
 /** The commander program: options that every command has, and one command for each line of the table, loaded when used. */
 import { Command } from "commander";
 import { MemkeepError } from "../domain/errors.ts";
-import { nearestName } from "../domain/nearest.ts";
 import type { CommandModule } from "./command.ts";
 import { type CommandEntry, type CommandGroup, commandTable } from "./command-table.ts";
 import { commonOptions } from "./common-options.ts";
@@ -56,10 +55,10 @@ function addEntry(parent: Command, entry: CommandEntry | CommandGroup, parts: Pr
   command.helpGroup(entry.group).helpCommand(false);
   if ("commands" in entry) {
     for (const child of entry.commands) addEntry(command, child, parts);
-    command.allowExcessArguments().action(() => {
+    command.allowExcessArguments().action(async () => {
       const [word] = command.args;
       if (word === undefined) command.help();
-      else throw unknownIn(entry, word);
+      else throw await unknownIn(entry, word);
     });
     return;
   }
@@ -74,7 +73,8 @@ function addEntry(parent: Command, entry: CommandEntry | CommandGroup, parts: Pr
 }
 
 /** The library suggests commands of the first level alone. */
-function unknownIn({ name, commands }: CommandGroup, word: string): MemkeepError {
+async function unknownIn({ name, commands }: CommandGroup, word: string): Promise<MemkeepError> {
+  const { nearestName } = await import("../domain/nearest.ts");
   const known = commands.map((command) => command.name);
   const nearest = nearestName(word, known);
   return new MemkeepError("USAGE", {
