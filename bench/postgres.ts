@@ -50,10 +50,9 @@ const rows = Math.round((sizeMb * 1e6) / 5400);
 const row = (seed: string): string =>
   `i, words(i + ${seed}, 80), jsonb_build_object('user', 'u' || i % 50, 'score', random(), 'hash', md5((i + ${seed})::text), 'data', words(i + ${seed} + 7, 40)),
    (SELECT array_agg((random() - 0.5)::real) FROM generate_series(1, 384) AS d WHERE d + i > 0)::vector`;
-await sql(
-  url,
-  `INSERT INTO memories SELECT ${row("0")} FROM generate_series(1, ${rows}) AS i; VACUUM ANALYZE`,
-);
+await sql(url, `INSERT INTO memories SELECT ${row("0")} FROM generate_series(1, ${rows}) AS i`);
+
+await sql(url, "VACUUM ANALYZE");
 
 const figures = new Map<string, number[]>();
 function note(what: string, value: number): void {
