@@ -266,10 +266,16 @@ test("a misspelt repository is told; a path of that name still works", async () 
 test("law 10: secrets of the file are masked in values and in what goes into manifests", async () => {
   const text = usual
     .replace("{ storage: ./backups }", '{ storage: ./backups, password: "hunter2-hunter2" }')
-    .replace("path: ./memory.db", 'path: "xy://me:s3cr3t@host/y"');
+    .replace("path: ./memory.db", 'path: "xy://me:s3cr3t@host/y"')
+    .replace(
+      "repositories:",
+      '  vectors: { type: qdrant, url: "http://localhost:6333", apiKey: "k3y-of-qdrant", collections: [m] }\nrepositories:',
+    );
   const { configuration } = await load(text);
-  const printed = JSON.stringify([configuration.values, configuration.masked, configuration.repositories]);
-  expect(printed).not.toMatch(/hunter2|s3cr3t/);
+  const { values, masked, stores, repositories } = configuration;
+  const printed = JSON.stringify([values, masked, repositories]);
+  expect(printed).not.toMatch(/hunter2|s3cr3t|k3y-of/);
+  expect(JSON.stringify(stores)).not.toContain("k3y-of");
   expect(printed).toContain("***");
 });
 

@@ -89,3 +89,7 @@ test("several stacks and none named: which one is asked for", () => {
     /2 stacks/,
   );
 });
+
+test.each(["../ab12", "/etc/passwd", "ab12/../cd56", "ab12\0", ""])("W-R5: %j is no snapshot", (text) => {
+  expect(refusal(text).code).toMatch(/^(SNAPSHOT_|USAGE)/);
+});

@@ -1,4 +1,6 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { MemkeepError } from "../../src/domain/errors.ts";
 import { formatManifest } from "../../src/domain/manifest.ts";
@@ -214,5 +216,33 @@ describe("backup of a stack", () => {
     await writeFile(world.path("backups/data"), "in the way");
 
     await expect(world.backup()).rejects.toMatchObject({ code: expect.stringMatching(/^STORAGE_/) });
+  });
+
+  it("law 8: when the newest manifest is lost for good, it says how the next backup can be made", async () => {
+    await using world = await makeWorld();
+    await world.backup();
+    const repository = await world.repository();
+    const [snapshot] = await repository.snapshots();
+    await rm(world.path("backups/data"), { recursive: true });
+    await repository.repair();
+
+    await expect(world.backup()).rejects.toMatchObject({
+      code: "REPOSITORY_DAMAGED",
+      next: expect.stringContaining(`memkeep forget ${snapshot!.id.slice(0, 8)}`) as string,
+    });
+    await repository.forget([snapshot!.id]);
+    expect(await world.backup()).toMatchObject({ outcome: "done" });
+  });
+
+  it("W-R7: to import it makes no file and no folder", async () => {
+    await using world = await makeWorld();
+    const home = world.path("home");
+    await mkdir(home);
+    const script = `await import(${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)})`;
+    await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: home,
+      env: { HOME: home },
+    });
+    expect(await readdir(home)).toEqual([]);
   });
 });

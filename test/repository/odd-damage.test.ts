@@ -1,5 +1,5 @@
 /** Damage of the kinds that hands and copying programs do: files under other names, in other places, folders instead of files. */
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -226,6 +226,33 @@ describe("a lost config", () => {
       code: "REPOSITORY_DAMAGED",
       next: expect.stringContaining("another copy") as string,
     });
+  });
+});
+
+describe("links", () => {
+  test("law 5: a link that leads back into the repository moves nothing away from its place", async () => {
+    for (const [name, target] of [
+      ["zz", ".."],
+      ["yy", "../keys"],
+      ["xx", "../../.."],
+    ] as const)
+      await symlink(target, at(`data/${name}`));
+    const repository = world.process();
+    expect(await repository.repair()).toEqual(["found nothing to repair"]);
+    await expectWhole(repository);
+    await (await opened()).close();
+  });
+
+  test("law 5: a file that a second name leads to is not lost by bringing the second home", async () => {
+    const disk = join(world.folder, "disk");
+    await rename(at("data"), disk);
+    await symlink(disk, at("data"));
+    await symlink(disk, join(disk, "again"));
+    const [bucket] = (await readdir(disk)).filter((name) => /^[0-9a-f]{2}$/.test(name));
+    await symlink(join(disk, bucket!), join(disk, "twice"));
+    const repository = world.process();
+    await repository.repair();
+    await expectWhole(repository);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Backs up all stores of a stack as one recovery point, into one or several repositories. */
 import { type Manifest, formatManifest, manifestVersion, type StoreManifest } from "../../domain/manifest.ts";
-import { reasonOf } from "../../domain/errors.ts";
+import { isMemkeepError, MemkeepError, reasonOf } from "../../domain/errors.ts";
 import type { SnapshotWriter, WriteOutcome } from "../../repository/repository.ts";
 import { noneLeft } from "../../repository/none-left.ts";
 import { readManifest } from "../manifest.ts";
@@ -262,11 +262,22 @@ async function newestManifest(
       return manifest.stack === stack ? manifest : undefined;
     } catch (error) {
       if (spare) continue;
-      participants.leave(participant, error);
+      participants.leave(participant, manifestLost(error, newest!.id));
       participants.refuseNone();
     }
   }
   return undefined;
+}
+
+/** Every later backup would fail alike: it must be told how that ends. */
+function manifestLost(error: unknown, snapshot: string): unknown {
+  if (!isMemkeepError(error, "REPOSITORY_DAMAGED", "STORAGE_MISSING")) return error;
+  return new MemkeepError("REPOSITORY_DAMAGED", {
+    tried: "compare with the newest snapshot",
+    happened: `its manifest cannot be read (${error.message})`,
+    next: `Run \`memkeep repository repair\`. If that does not bring it back, \`memkeep forget ${snapshot.slice(0, 8)}\` lets the next backup compare with the one before it; --allow-empty makes one that is compared with none.`,
+    cause: error,
+  });
 }
 
 function refuseTotalFailure(

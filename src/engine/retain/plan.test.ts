@@ -111,12 +111,20 @@ describe("retention", () => {
     expect(plan([...old], [proof("old4", true)], { rules: {} }).remove).toEqual(["old3", "old4"]);
   });
 
-  test("W-C8: a snapshot is as old as its own time says, whenever its file came to be there", () => {
+  test("W-C8, W-R3: a snapshot is as old as its own time says, whenever its file came to be there", () => {
     // As after a copy: the file of the oldest is the newest object, and is listed first.
     const listed = [snapshot("copied", 30), snapshot("new", 0), snapshot("week", 6)];
     expect(
       plan(listed, [], { rules: { within: { years: 0, months: 0, days: 7, hours: 0 } } }).remove,
     ).toEqual(["copied"]);
+  });
+
+  test("W-R4: backups by hand, however many, push no other day out", () => {
+    const days = Array.from({ length: 7 }, (_, n) => snapshot(`day${n}`, n));
+    const byHand = Array.from({ length: 50 }, (_, n) => snapshot(`hand${n}`, 0.01 + n / 1000));
+    const { groups } = plan([...days, ...byHand], [], { rules: { daily: 7 } });
+    const kept = groups[0]!.keep.map(({ snapshot: { time } }) => time.slice(0, 10));
+    expect(kept).toEqual(days.map(({ time }) => time.slice(0, 10)));
   });
 
   test("W-M9: when backups stopped, age alone takes nothing away", () => {

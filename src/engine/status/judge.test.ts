@@ -134,7 +134,7 @@ test("of two copies of one instant, the proven one is told; one that lags behind
   expect(report.next.map(({ command }) => command)).toEqual(["copy --from a --to c", "copy --from a --to d"]);
 });
 
-test("a store that was never backed up is critical, an optional one is not", () => {
+test("W-R6: a store that was never backed up is critical, an optional one is not", () => {
   const stores = [
     { name: "memory", kind: "sqlite", optional: false },
     { name: "notes", kind: "sqlite", optional: true },

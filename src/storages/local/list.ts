@@ -1,5 +1,5 @@
 import type { Dirent, Stats } from "node:fs";
-import { lstat, opendir, stat } from "node:fs/promises";
+import { lstat, opendir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MemkeepError } from "../../domain/errors.ts";
 import { errnoOf } from "../../util/fs/durable.ts";
@@ -8,6 +8,8 @@ import { errnoOf } from "../../util/fs/durable.ts";
 const statBatch = 32;
 
 interface Walk {
+  /** The storage's own folder. */
+  readonly root: string;
   /** Which names count; others, and what is below them, are passed over. */
   accepts(segment: string): boolean;
   readonly path: string;
@@ -62,14 +64,29 @@ async function* found(walked: Walk, batch: readonly Dirent[], folders: string[])
   const all = await Promise.all(
     batch.map(async (entry) => ({
       name: entry.name,
+      isLink: entry.isSymbolicLink(),
       stats: await statOf(join(walked.path, entry.name), walked.skipsDangling ?? false),
     })),
   );
-  for (const { name, stats } of all) {
-    if (stats?.isDirectory() === true) folders.push(name);
-    else if (stats?.isFile() === true)
+  for (const { name, isLink, stats } of all) {
+    if (stats?.isDirectory() === true) {
+      if (!isLink || !(await leadsBack(join(walked.path, name), walked.root))) folders.push(name);
+    } else if (stats?.isFile() === true)
       yield { name: walked.prefix + name, path: join(walked.path, name), stats };
   }
+}
+
+/**
+ * Whether a link leads to a folder around the storage or within it: what is there has a name already, and a repair that
+ * finds it under a second one would move it away from the first.
+ */
+async function leadsBack(link: string, root: string): Promise<boolean> {
+  const [target, own] = await Promise.all([realpath(link), realpath(root)]);
+  return isWithin(target, own) || isWithin(own, target);
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return `${path}/`.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
 
 /** Empty folders, and what is neither file, folder nor link. What vanishes meanwhile is left out. */

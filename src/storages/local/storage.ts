@@ -42,7 +42,7 @@ export class LocalStorage implements Storage {
   async *list(prefix: string): AsyncIterable<StorageEntry> {
     const path = join(this.#root, checkPrefix(prefix, this.location));
     try {
-      for await (const file of walk({ path, prefix, accepts: isNameSegment })) {
+      for await (const file of walk({ root: this.#root, path, prefix, accepts: isNameSegment })) {
         yield { name: file.name, sizeBytes: file.stats.size };
       }
     } catch (error) {
@@ -145,6 +145,7 @@ export class LocalStorage implements Storage {
     let removed = 0;
     try {
       for await (const { path, stats } of walk({
+        root: this.#root,
         path: this.#root,
         prefix: "",
         accepts: isNameOrTemporary,

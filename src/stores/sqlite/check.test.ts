@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { checkIntegrity, describeDamage } from "./check.ts";
+import { requireSameCounts } from "./dump.ts";
 
 it("SQLite's messages of many lines are one problem a line, and one sentence for people", () => {
   const folder = mkdtempSync(join(tmpdir(), "memkeep-check-"));
@@ -32,4 +33,21 @@ it("SQLite's messages of many lines are one problem a line, and one sentence for
 
 it("one problem has no count", () => {
   expect(describeDamage(["*** in database main ***\nPage 9: never used"])).toBe("Page 9: never used");
+});
+
+it("law 3: a copy with fewer rows or tables than the live view is no dump", () => {
+  const live = [
+    { name: "a", records: 2 },
+    { name: "b", records: 0 },
+  ];
+  const copied = live.map((facts) => ({ ...facts, contentDigest: "" }));
+  requireSameCounts(live, copied, "memory.db");
+  for (const short of [
+    copied.slice(1),
+    copied.slice(0, 1),
+    copied.map((facts) => ({ ...facts, records: 1 })),
+  ])
+    expect(() => requireSameCounts(live, short, "memory.db")).toThrow(
+      expect.objectContaining({ code: "DUMP_INCOMPLETE" }),
+    );
 });

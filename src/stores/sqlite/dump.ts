@@ -143,7 +143,8 @@ function requireSound({ damage }: Integrity, source: string): void {
   });
 }
 
-function requireSameCounts(
+/** Law 3: `DUMP_INCOMPLETE` when a table of the copy is missing, or has other rows than the live view. */
+export function requireSameCounts(
   live: readonly { name: string; records: number }[],
   copied: readonly CollectionFacts[],
   source: string,

@@ -6,7 +6,7 @@ import { DumpFolder, takeDump } from "../contract/dump-folder.ts";
 import { scalar } from "./sql.ts";
 import { listen, contextFor, storeAt, temporaryFolder } from "../../../test/sqlite/processes.ts";
 
-it("LangGraph's checkpoints (Rose's memory) with rows that are only in the WAL", async () => {
+it("W-R1: LangGraph's checkpoints (Rose's memory) with rows that are only in the WAL", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "memory.db");
   using app = new DatabaseSync(path);

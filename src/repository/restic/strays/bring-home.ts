@@ -30,6 +30,8 @@ export async function bringHome(premises: Premises, mayWrite: Permission): Promi
     await mayWrite();
     await writeUnlessThere(storage, home, bytes);
     await storage.remove(name);
+    // Through a mount or a link both names may have been one file.
+    if (!(await storage.stat(home))) await storage.write(home, [bytes]);
     moved++;
   }
   await setMisnamedAside(premises, mayWrite);

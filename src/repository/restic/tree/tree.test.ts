@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeTree } from "./decode-tree.ts";
-import { goTime } from "./go-json.ts";
+import { goJson, goTime } from "./go-json.ts";
 import { ContentList, type DirectoryNode, encodeTree, type FileNode, type NodeStamp } from "./node.ts";
 
 const stamp: NodeStamp = { timeMs: Date.UTC(2026, 10, 20, 1, 2, 3, 450), uid: 1000, gid: 100 };
@@ -74,6 +74,10 @@ describe("trees", () => {
     expect(() => decodeTree(Buffer.from(json))).toThrow(
       expect.objectContaining({ code: "REPOSITORY_DAMAGED" }),
     );
+  });
+
+  test("law 9: text is escaped as Go escapes it, since stock restic compares what it re-encodes", () => {
+    expect(goJson("<a> & b\u2028\u2029é")).toBe(String.raw`"\u003ca\u003e \u0026 b\u2028\u2029é"`);
   });
 
   test("times have no trailing zeros, as Go prints them", () => {
