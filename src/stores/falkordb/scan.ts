@@ -32,7 +32,8 @@ export interface ScanParts {
 const pageBytes = 2 * 1024 * 1024;
 const firstWidth = 128;
 const widestPage = 1_000_000;
-const edgesPerPage = 20_000;
+const nodesPerPage = 4_000;
+const edgesPerPage = 5_000;
 
 interface Range {
   readonly low: number;
@@ -83,7 +84,7 @@ export class GraphScan {
         return;
       }
       const fits = Math.floor((width * pageBytes) / Math.max(1, page.printedBytes));
-      width = Math.max(1, Math.min(fits, width * 2, this.#parts.limits.resultRows, widestPage));
+      width = Math.max(1, Math.min(fits, width * 2, this.#parts.limits.resultRows, nodesPerPage));
       await onPage(page.rows);
     };
     await this.#eachRange(() => width, read);

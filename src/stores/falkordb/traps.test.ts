@@ -64,7 +64,7 @@ describe.skipIf(falkordb.missing)("falkordb traps", () => {
     await server.session.command("GRAPH.CONFIG", "SET", "RESULTSET_SIZE", "50");
     let pages = 0;
     const request = (bytes: Buffer): Fate =>
-      bytes.includes("]->() ") && bytes.includes("RETURN e") && ++pages === 4
+      bytes.includes("MATCH (s)-[e]->(t)") && bytes.includes("RETURN e") && ++pages === 4
         ? { answer: "-Query timed out\r\n" }
         : "pass";
     await using proxy = await Proxy.start(server.url, { request });
