@@ -79,7 +79,7 @@ describe.skipIf(restic.missing)("documents", async () => {
     const commands = blocks(text, "sh").filter((block) => !notHere.has(block.trim()));
     if (commands.length === 0) return;
     const cwd = await place();
-    const needsRepository = !text.includes("memkeep init");
+    const needsRepository = !commands.some((block) => block.includes("memkeep init"));
     if (needsRepository) {
       await shell("memkeep init -r ./backups && memkeep backup -r ./backups -s ./memory.db", cwd);
     }
