@@ -23,6 +23,11 @@ function memkeep(args: readonly string[], env: Readonly<Record<string, string>> 
   return runMemkeep(args, { cwd: folder, env: { MEMKEEP_PASSWORD: "correct horse", ...env } });
 }
 
+async function snapshotsOf(at: readonly string[]): Promise<unknown[]> {
+  const { stdout } = await memkeep(["snapshots", "--json", ...at]);
+  return (JSON.parse(stdout) as [{ snapshots: unknown[] }])[0].snapshots;
+}
+
 /** Rows that no compression makes smaller. */
 function addNoise(path: string, bytes: number): void {
   using database = new DatabaseSync(path);
@@ -72,6 +77,33 @@ describe.skipIf(!mayMount)("a disk of its own", () => {
     });
   });
 
+  test("full in a prune and in a restore: both say so, nothing is harmed, and with room both work", async () => {
+    await mounted("16m", async (disk) => {
+      const repository = join(disk, "backups");
+      const at = ["-r", repository];
+      makeMemory(join(folder, "memory.db"), 200);
+      addNoise(join(folder, "memory.db"), 5_000_000);
+      await memkeep(["init", "-q", ...at]);
+      expect((await memkeep(["backup", "-s", "./memory.db", ...at])).code).toBe(0);
+      const [{ id }] = (await snapshotsOf(at)) as [{ id: string }];
+      {
+        using database = new DatabaseSync(join(folder, "memory.db"));
+        database.exec("DELETE FROM noise WHERE rowid % 2");
+      }
+      expect((await memkeep(["backup", "-s", "./memory.db", ...at])).code).toBe(0);
+      expect((await memkeep(["forget", id, ...at])).code).toBe(0);
+      await run("sh", ["-c", `head -c 20M /dev/zero > ${disk}/filler || true`]);
+      const prune = await memkeep(["prune", "--max-unused", "0", ...at]);
+      expect(prune).toMatchObject({ code: 2, stderr: expect.stringMatching(/room|full/) });
+      const into = await memkeep(["restore", "latest", "--into", join(disk, "out"), ...at]);
+      expect(into).toMatchObject({ code: 2, stderr: expect.stringMatching(/no room left on that disk/) });
+      await run("rm", [join(disk, "filler")]);
+      expect((await memkeep(["verify", "--level", "stored", ...at])).code).toBe(0);
+      expect((await memkeep(["prune", "--max-unused", "0", ...at])).code).toBe(0);
+      expect((await memkeep(["restore", "latest", "--into", "./out", ...at])).code).toBe(0);
+    });
+  });
+
   test("read-only: snapshots are listed and restored, a backup says why it cannot be", async () => {
     await mounted("64m", async (disk) => {
       const repository = join(disk, "backups");
@@ -114,6 +146,35 @@ test.skipIf(!isRoot)("somebody else's repository and database: refused in words,
   expect(store.code).not.toBe(0);
   expect(store.stderr).not.toMatch(/unexpected|at .*\.ts:/);
 });
+
+test.skipIf(!isRoot)(
+  "a permission lost in the middle: told, nothing is left half done, and with it back the next run works",
+  async () => {
+    makeMemory(join(folder, "memory.db"), 100_000);
+    await run("chown", ["-R", "65534:65534", folder]);
+    const through = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const env = { MEMKEEP_PASSWORD: "correct horse" };
+    const data = join(folder, "backups", "data");
+    await runMemkeep(["init", "-q", "-r", "./backups"], { cwd: folder, env, through });
+    let lost: Promise<void> | undefined;
+    const backup = ["backup", "--verbose", "-s", "./memory.db", "-r", "./backups"];
+    const ended = await runMemkeep(backup, {
+      cwd: folder,
+      env,
+      through,
+      onStderr: (text) => {
+        if (text.includes("backing up")) lost ??= mkdir(data, { recursive: true }).then(() => chmod(data, 0));
+      },
+    });
+    await lost;
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/permission|not allowed|right/i) });
+    await run("chown", ["-R", "65534:65534", folder]);
+    await chmod(data, 0o700);
+    const list = await runMemkeep(["snapshots", "--json", "-r", "./backups"], { cwd: folder, env, through });
+    expect(JSON.parse(list.stdout)).toMatchObject([{ snapshots: [] }]);
+    expect((await runMemkeep(backup, { cwd: folder, env, through })).code).toBe(0);
+  },
+);
 
 describe.skipIf(faketime.missing)("wrong clocks", () => {
   const at = (time: string): Record<string, string> => ({

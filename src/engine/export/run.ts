@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { MemkeepError } from "../../domain/errors.ts";
 import { type Manifest, formatManifest } from "../../domain/manifest.ts";
 import type { SnapshotReader } from "../../repository/repository.ts";
-import { errnoOf, makeFolder, syncFile, syncFolder } from "../../util/fs/durable.ts";
+import { errnoOf, makeFolder, needingRoom, syncFile, syncFolder } from "../../util/fs/durable.ts";
 import { readManifest } from "../manifest.ts";
 import type { Surroundings } from "../stack.ts";
 
@@ -45,11 +45,13 @@ export async function exportSnapshot(
     surroundings.observer.step(name, `writing ${store.kind} to ${join(folder, name)}`);
     for (const file of store.files) {
       const path = safePath(file.path);
-      await writeFile(join(folder, path), snapshot.read(file.path), file, surroundings, name);
+      const target = join(folder, path);
+      await needingRoom(target, writeFile(target, snapshot.read(file.path), file, surroundings, name));
       files.push({ path, sizeBytes: file.sizeBytes, sha256: file.sha256 });
     }
   }
-  await writeSmall(join(folder, "manifest.json"), formatManifest(manifest));
+  const manifestPath = join(folder, "manifest.json");
+  await needingRoom(manifestPath, writeSmall(manifestPath, formatManifest(manifest)));
   const list = files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join("");
   await writeSmall(join(folder, "SHA256SUMS"), Buffer.from(list));
   return { snapshot: snapshot.info.id, folder, manifest, files };

@@ -4,7 +4,7 @@ import { chmod, chown, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MemkeepError } from "../../domain/errors.ts";
 import type { CollectionFacts, DumpFile } from "../../domain/manifest.ts";
-import { errnoOf, makeFolder, syncFile, syncFolder, writeAll } from "../../util/fs/durable.ts";
+import { errnoOf, makeFolder, needingRoom, syncFile, syncFolder, writeAll } from "../../util/fs/durable.ts";
 import type {
   DumpSource,
   Restoration,
@@ -168,7 +168,7 @@ class Place implements Restoration {
     for await (const chunk of source.read(nameInStore(file.path))) {
       signal.throwIfAborted();
       sha256.update(chunk);
-      await writeAll(handle, [chunk]);
+      await needingRoom(path, writeAll(handle, [chunk]));
       written += chunk.length;
       observer.progress(name, written, file.sizeBytes, "bytes");
     }

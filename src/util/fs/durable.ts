@@ -1,4 +1,5 @@
 /** What it takes for a file or a folder to survive a power cut, once the call has returned. */
+import { MemkeepError } from "../../domain/errors.ts";
 import { mkdir, open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -82,4 +83,19 @@ function withoutFirst(parts: readonly Uint8Array[], byteCount: number): Uint8Arr
     skip = Math.max(0, skip - part.byteLength);
   }
   return rest;
+}
+
+/** Rejects with `SPACE_LOW` in words when the writing failed for want of room; with any other error as it is. */
+export async function needingRoom<T>(path: string, writing: Promise<T>): Promise<T> {
+  try {
+    return await writing;
+  } catch (error) {
+    if (!["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "")) throw error;
+    throw new MemkeepError("SPACE_LOW", {
+      tried: `write ${path}`,
+      happened: "there is no room left on that disk",
+      next: "Make room there, remove what this run has written, or name a place on another disk; then run it again.",
+      cause: error,
+    });
+  }
 }
