@@ -193,11 +193,12 @@ export async function isMade({ place }: ConfiguredRepository): Promise<boolean> 
   }
 }
 
-/** Makes a repository where there is none. `REPOSITORY_EXISTS` when there is one. Returns what was made, open. A weak password is told. */
+/** Makes a repository where there is none. `REPOSITORY_EXISTS` when there is one. Returns what was made, open. A weak password is told. It cuts files as `like` does. */
 export async function createConfigured(
   repository: ConfiguredRepository,
   access: OpeningAccess,
   observer: Pick<Observer, "warn">,
+  like?: Repository,
 ): Promise<Repository> {
   const password = await findPassword(repository, access);
   const weakness = passwordWeakness(password.secret.reveal());
@@ -206,14 +207,19 @@ export async function createConfigured(
   const storage = await repository.place.create();
   try {
     const { createRepository } = await import("../repository/restic/open-repository.ts");
-    return await createRepository({
+    const { ResticRepository } = await import("../repository/restic/restic-repository.ts");
+    const parts = {
       storage,
       password: password.secret.reveal(),
       clock: access.clock,
       program: access.program,
       retryLockMs: access.retryLockMs ?? repository.retryLockMs,
       signal: access.signal,
-    });
+    };
+    return await createRepository(
+      parts,
+      like instanceof ResticRepository ? like.config.polynomial : undefined,
+    );
   } catch (error) {
     await storage.close();
     throw error;

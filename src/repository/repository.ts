@@ -235,6 +235,9 @@ export interface Repository {
   /** For people, without secrets. */
   readonly location: string;
 
+  /** Whether both cut files in the same places: then a backup cuts and compresses once for both. */
+  cutsAs(other: Repository): boolean;
+
   /**
    * All snapshots, newest first, safety snapshots among them. Takes no lock. One that cannot be read makes it reject with
    * `REPOSITORY_DAMAGED`, unless `onDamaged` is given: then that is told and the others are returned, so that what is

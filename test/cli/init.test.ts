@@ -162,3 +162,28 @@ test("a first backup that fails leaves a configuration to go on with", async () 
   using database = new DatabaseSync(join(folder, "memory.db"), { readOnly: true });
   expect(database.prepare("select count(*) as n from memories").get()).toEqual({ n: 100 });
 });
+
+test("repositories of one configuration cut files in the same places, and one that does not is named", async () => {
+  const repository = (name: string): string => `  ${name}: { storage: ./${name} }\n`;
+  const stores =
+    "version: 1\nstack: rose\nstores:\n  memory: { type: sqlite, path: ./memory.db }\nrepositories:\n";
+  await writeFile(join(folder, "memkeep.yaml"), stores + repository("far") + repository("near"));
+  const env = { MEMKEEP_PASSWORD: "correct horse battery staple" };
+  expect((await runMemkeep(["init", "-r", "./near"], { cwd: folder, env })).code).toBe(0);
+  expect((await runMemkeep(["init", "-r", "./alone"], { cwd: folder, env })).code).toBe(0);
+  const both = await runMemkeep(["init", "--json"], { cwd: folder, env });
+  expect(JSON.parse(both.stdout)).toMatchObject({
+    repositories: [
+      { name: "far", result: "made", cutsAs: "near" },
+      { name: "near", result: "was there", cutsAs: "near" },
+    ],
+  });
+  expect(both.stderr).toBe("");
+  await writeFile(
+    join(folder, "memkeep.yaml"),
+    stores + repository("far") + repository("near") + repository("alone"),
+  );
+  const three = await runMemkeep(["init"], { cwd: folder, env });
+  expect(three).toMatchObject({ code: 0, stderr: expect.stringMatching(/alone: it was made by itself/) });
+  expect(three.stderr).not.toMatch(/near: it/);
+});

@@ -123,7 +123,8 @@ async function repositoryFor(
   if (!there) undo.defer(() => unmakeRepository(configured));
   const { location, id } = repository;
   await repository.close();
-  return { name: configured.name, location, id, result: there ? "was there" : "made" };
+  const { name } = configured;
+  return { name, location, id, result: there ? "was there" : "made", cutsAs: name };
 }
 
 /** What a failure leaves of it goes; what somebody else made in this moment stays. */

@@ -12,6 +12,8 @@ export interface InitReport {
     readonly location: string;
     readonly id: string;
     readonly result: "made" | "was there";
+    /** The first repository, where both cut files in the same places; null where each backup is cut once more for this one. */
+    readonly cutsAs: string | null;
   }[];
   /** Where a configuration was written: it, and what was written beside it. */
   readonly files?: readonly string[];

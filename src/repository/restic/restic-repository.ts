@@ -88,6 +88,10 @@ export class ResticRepository implements Repository, Premises {
       : this.objects;
   }
 
+  cutsAs(other: Repository): boolean {
+    return other instanceof ResticRepository && other.config.polynomial === this.config.polynomial;
+  }
+
   async snapshots(onDamaged?: OnDamagedSnapshot): Promise<readonly SnapshotInfo[]> {
     const loaded = await loadSnapshots(this.#cached, onDamaged);
     const infos = loaded.map((snapshot) => snapshot.info);
