@@ -1,5 +1,7 @@
 import { open, readFile, rm, stat } from "node:fs/promises";
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { startScript } from "../sqlite/processes.ts";
 import { exportSnapshot } from "../../src/engine/export/run.ts";
 import { applyRestore, planRestore } from "../../src/engine/restore/run.ts";
 import type { RestoreChoice } from "../../src/engine/restore/plan.ts";
@@ -103,6 +105,28 @@ describe("restore of a stack", () => {
     await exportSnapshot(safety, world.path("safety"), undefined, world.surroundings);
     expect(contents(world.path("a.db"))).toHaveLength(10);
     expect(await readFile(world.path("safety/a/a.db"))).toEqual(damaged);
+  });
+
+  it("law 5: over a database whose program was killed in a transaction, journal and all are the safety copy", async () => {
+    await using world = await makeWorld();
+    await world.backup();
+    const killed = startScript(
+      `import { DatabaseSync } from "node:sqlite";
+       const db = new DatabaseSync(process.argv[2]);
+       db.exec("PRAGMA cache_size = 5; BEGIN; UPDATE memories SET content = 'half done';"
+         + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO memories(content) SELECT hex(randomblob(250)) FROM n");
+       process.kill(process.pid, "SIGKILL");`,
+      world.path("a.db"),
+    );
+    await once(killed, "exit");
+    const journal = await readFile(world.path("a.db-journal"));
+
+    const report = await restore(world);
+
+    const safety = await (await world.repository()).open(report.safetySnapshot!);
+    await exportSnapshot(safety, world.path("safety"), undefined, world.surroundings);
+    expect(await readFile(world.path("safety/a/a.db-journal"))).toEqual(journal);
+    expect(contents(world.path("a.db"))).toHaveLength(10);
   });
 
   it("brings back a file that is gone", async () => {

@@ -130,7 +130,7 @@ describe("a file that cannot be backed up", () => {
     await once(child, "exit");
     const journal = readFileSync(`${path}-journal`);
     await expect(storeAt(path).open()).rejects.toMatchObject({
-      code: "STORE_BUSY",
+      code: "STORE_UNREADABLE",
       next: expect.stringContaining("killed in the middle of a transaction") as string,
     });
     expect(readFileSync(`${path}-journal`)).toEqual(journal);

@@ -58,7 +58,8 @@ export function storeError(error: unknown, path: string, tried: string): unknown
 function meaning(code: number, extended: number, path: string): [ErrorCode, string] {
   if (extended === READONLY_ROLLBACK) {
     return [
-      "STORE_BUSY",
+      // Not busy: nobody will end that transaction by himself, and a restore takes the raw bytes for its safety copy.
+      "STORE_UNREADABLE",
       `A program was killed in the middle of a transaction and left ${path}-journal, which the next program that may write rolls back. ` +
         "Start the application once (or open the file with the sqlite3 shell), then run memkeep again.",
     ];
