@@ -1,7 +1,7 @@
 /** Notes, for each record in order, from which run it came and which vectors it has: pairs of 32-bit numbers on disk. */
 import { open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { writeAll } from "../../util/fs/durable.ts";
+import { needingRoom, writeAll } from "../../util/fs/durable.ts";
 
 const pairsAtOnce = 64 * 1024;
 
@@ -23,12 +23,12 @@ export class OrderFile implements AsyncDisposable {
     this.#pairs.push(run, signature);
   }
 
-  /** Writes what was added. Must have been called before `read`. */
+  /** Writes what was added. Must have been called before `read`. `SPACE_LOW` when the disk is full. */
   async flush(): Promise<void> {
     if (this.#pairs.length === 0) return;
     const bytes = Buffer.from(Uint32Array.from(this.#pairs).buffer);
     this.#pairs = [];
-    await writeAll(this.#handle, [bytes]);
+    await needingRoom(this.#path, writeAll(this.#handle, [bytes]));
   }
 
   /** All pairs, flat. */

@@ -8,7 +8,7 @@
 import { open, rm, statfs } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { MemkeepError } from "../../domain/errors.ts";
-import { writeAll } from "../../util/fs/durable.ts";
+import { needingRoom, writeAll } from "../../util/fs/durable.ts";
 import { FileCursor, MemoryCursor } from "./cursor.ts";
 import type { VectorCursor } from "./cursor.ts";
 import type { Signature, VectorGroups } from "./vector-groups.ts";
@@ -68,7 +68,7 @@ export class Run implements AsyncDisposable {
   async write(sorted: readonly Entry[]): Promise<void> {
     this.#handle = await open(this.#path!, "wx+", 0o600);
     await this.#checkSpace(sorted);
-    const file = new SpoolWriter(this.#handle);
+    const file = new SpoolWriter(this.#handle, this.#path!);
     const groupParts = new Map<number, Uint8Array[]>();
     for (const entry of sorted) {
       const full = file.entry(entry);
@@ -173,12 +173,14 @@ function pieceOf(sharers: number): number {
 /** Fills one buffer and writes it when it is full: a buffer and a promise for each entry would cost more than the disk. */
 class SpoolWriter {
   readonly #handle: FileHandle;
+  readonly #path: string;
   #buffer = Buffer.allocUnsafeSlow(writeBytes);
   #length = 0;
   #flushed = 0;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
+    this.#path = path;
   }
 
   /** Bytes so far, with those that are still held. */
@@ -226,13 +228,17 @@ class SpoolWriter {
       this.#length = vector.length;
       return;
     }
-    await writeAll(this.#handle, [vector]);
+    await this.#write(vector);
     this.#flushed += vector.length;
   }
 
   async flush(): Promise<void> {
-    await writeAll(this.#handle, [this.#buffer.subarray(0, this.#length)]);
+    await this.#write(this.#buffer.subarray(0, this.#length));
     this.#flushed += this.#length;
     this.#length = 0;
+  }
+
+  #write(bytes: Uint8Array): Promise<void> {
+    return needingRoom(this.#path, writeAll(this.#handle, [bytes]));
   }
 }

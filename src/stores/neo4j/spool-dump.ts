@@ -5,7 +5,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoreManifest } from "../../domain/manifest.ts";
 import type { DumpSink, DumpSource, StoredFile } from "../store.ts";
-import { writeAll } from "../../util/fs/durable.ts";
+import { needingRoom, writeAll } from "../../util/fs/durable.ts";
 
 export class SpoolDump implements DumpSink, DumpSource, AsyncDisposable {
   readonly manifest: StoreManifest;
@@ -25,11 +25,12 @@ export class SpoolDump implements DumpSink, DumpSource, AsyncDisposable {
   async file(name: string, _kind: string, bytes: AsyncIterable<Uint8Array>): Promise<StoredFile> {
     const sha256 = createHash("sha256");
     let sizeBytes = 0;
-    await using handle = await open(join(this.#folder, name), "wx", 0o600);
+    const path = join(this.#folder, name);
+    await using handle = await open(path, "wx", 0o600);
     for await (const chunk of bytes) {
       sha256.update(chunk);
       sizeBytes += chunk.length;
-      await writeAll(handle, [chunk]);
+      await needingRoom(path, writeAll(handle, [chunk]));
     }
     return { sizeBytes, sha256: sha256.digest("hex") };
   }

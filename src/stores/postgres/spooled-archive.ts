@@ -2,7 +2,7 @@
 import { open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { DumpSource } from "../store.ts";
-import { writeAll } from "../../util/fs/durable.ts";
+import { needingRoom, writeAll } from "../../util/fs/durable.ts";
 import { checkedBytes } from "./decode.ts";
 import { archiveFile } from "./dump-files.ts";
 import type { Surroundings } from "./view.ts";
@@ -24,7 +24,7 @@ export async function spoolArchive(
   await using file = await open(path, "w", 0o600);
   for await (const bytes of checkedBytes(source, archiveFile)) {
     context.signal.throwIfAborted();
-    await writeAll(file, [bytes]);
+    await needingRoom(path, writeAll(file, [bytes]));
   }
   return path;
 }
