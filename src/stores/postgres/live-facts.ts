@@ -3,20 +3,20 @@ import type { CollectionFacts } from "../../domain/manifest.ts";
 import { ArchiveDigester } from "./archive/digest-archive.ts";
 import { listTables, readServer } from "./schema.ts";
 import { openSession } from "./client.ts";
-import { type PostgresConfig, schema } from "./config.ts";
+import { schema } from "./config.ts";
 import type { Connection } from "./connection.ts";
 import { startDumper } from "./dumper.ts";
-import { chooseTools, findTools } from "./tools.ts";
+import type { Tools } from "./tools.ts";
 import type { Surroundings } from "./view.ts";
 
-/** `config` says which tables; all when left out. */
+/** Of all tables. `tools` are those that the restore was planned with: looking for them again would find the same. */
 export async function liveFacts(
   connection: Connection,
+  tools: Tools,
   surroundings: Surroundings,
-  config: PostgresConfig = schema.parse({}),
 ): Promise<readonly CollectionFacts[]> {
   const { context, environment } = surroundings;
-  const found = await findTools(surroundings.config.tools, environment);
+  const config = schema.parse({});
   await using session = await openSession(connection, surroundings.config, context);
   const server = await readServer(session);
   const tables = new Map((await listTables(session, config)).map((table) => [table.oid, table]));
@@ -24,7 +24,7 @@ export async function liveFacts(
     connection,
     { config, context, environment },
     {
-      tools: chooseTools(found, server.major, `the server is PostgreSQL ${server.version}`),
+      tools,
       isStandby: server.isStandby,
       withExtensions: false,
       dataOnly: true,

@@ -70,8 +70,10 @@ export async function planDatabaseRestore(
     only && damage.length === 0
       ? selectEntries(await contentsOf(source, tables.contentsBytes), only, false).tables
       : undefined;
-  const situation = await readSituation(target, surroundings);
-  const found = await findTools(surroundings.config.tools, surroundings.environment);
+  const [situation, found] = await Promise.all([
+    readSituation(target, surroundings),
+    findTools(surroundings.config.tools, surroundings.environment),
+  ]);
   const sourceMajor = Number.parseInt(source.manifest.engine.version, 10);
   const major = Math.max(sourceMajor, situation.serverMajor);
   const tools = chooseTools(found, major, `the dump is of PostgreSQL ${source.manifest.engine.version}`);

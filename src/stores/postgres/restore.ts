@@ -120,9 +120,9 @@ class BesideRestoration implements Restoration {
   }
 
   facts(): Promise<readonly CollectionFacts[]> {
-    const { connection } = this.#planned.target;
-    const name = this.#state === "beside" ? this.#scratch : connection.database;
-    return liveFacts(withDatabase(connection, name), this.#surroundings);
+    const { tools, target } = this.#planned;
+    const name = this.#state === "beside" ? this.#scratch : target.connection.database;
+    return liveFacts(withDatabase(target.connection, name), tools, this.#surroundings);
   }
 
   async switch(): Promise<SwitchOutcome> {

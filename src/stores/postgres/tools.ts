@@ -41,12 +41,12 @@ export async function findTools(folders: readonly string[], environment: Environ
     }
   }
   candidates.push(...(environment["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""));
-  const found = new Map<string, Tools>();
-  for (const folder of candidates) {
-    const tools = await toolsIn(folder);
-    if (tools && !found.has(tools.folder)) found.set(tools.folder, tools);
-  }
-  return [...found.values()].sort((a, b) => a.major - b.major);
+  // Under their real names: `/bin` is often `/usr/bin`, and each would start a program to ask it for its version.
+  const real = new Set(
+    (await Promise.all(candidates.map(realFolder))).filter((folder) => folder !== undefined),
+  );
+  const found = await Promise.all([...real].map(toolsIn));
+  return found.filter((tools) => tools !== undefined).sort((a, b) => a.major - b.major);
 }
 
 /** The smallest major that is at least `major`. `TOOL_MISSING` names the versions found and the package to install. */
@@ -70,6 +70,11 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.sort();
 }
 
+async function realFolder(folder: string): Promise<string | undefined> {
+  return await realpath(folder).catch(() => undefined);
+}
+
+/** `folder` by its real name. */
 async function toolsIn(folder: string): Promise<Tools | undefined> {
   for (const name of ["pg_dump", "pg_restore"]) {
     const isThere = await access(join(folder, name), constants.X_OK).then(
@@ -84,5 +89,5 @@ async function toolsIn(folder: string): Promise<Tools | undefined> {
   });
   const version = /\(PostgreSQL\) ((\d+)[^ \n]*)/.exec(stdout.toString("utf8"));
   if (ended.code !== 0 || !version) return undefined;
-  return { folder: await realpath(folder), major: Number(version[2]), version: version[1]! };
+  return { folder, major: Number(version[2]), version: version[1]! };
 }
