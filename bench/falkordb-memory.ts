@@ -96,6 +96,8 @@ async function child(work: string): Promise<void> {
   const seconds = Math.round((performance.now() - start) / 1000);
   const status = await readFile("/proc/self/status", "utf8");
   const most = Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024);
-  console.log(`${work}: ${seconds} s, at most ${most} MiB resident`);
+  const { user, system } = process.cpuUsage();
+  const processor = ((user + system) / 1e6).toFixed(1);
+  console.log(`${work}: ${seconds} s, ${processor} s of the processor, at most ${most} MiB resident`);
   await store[Symbol.asyncDispose]();
 }

@@ -11,7 +11,7 @@ import type { Reply } from "./resp.ts";
 type Word = string | Uint8Array;
 
 /** Received bytes that wait to be decoded before the socket is paused. */
-const highWaterBytes = 4 * 1024 * 1024;
+const highWaterBytes = 1024 * 1024;
 
 export class Connection implements AsyncDisposable {
   readonly #socket: Socket;

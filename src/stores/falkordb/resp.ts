@@ -16,7 +16,7 @@ export class ServerError extends Error {
 export type Reply = Buffer | bigint | null | readonly Reply[];
 
 /** Room for what arrives while a page is decoded, and a row. */
-const firstCapacity = 4 * 1024 * 1024;
+const firstCapacity = 1024 * 1024;
 
 const dollar = 0x24;
 const star = 0x2a;

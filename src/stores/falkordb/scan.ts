@@ -32,8 +32,8 @@ export interface ScanParts {
 const pageBytes = 2 * 1024 * 1024;
 const firstWidth = 128;
 const widestPage = 1_000_000;
-const nodesPerPage = 4_000;
-const edgesPerPage = 5_000;
+const nodesPerPage = 1_500;
+const edgesPerPage = 2_000;
 
 interface Range {
   readonly low: number;

@@ -102,6 +102,18 @@ describe("a dumped collection", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test("gives every record once when runs are read on into the memory of what was read before", async () => {
+    const records = Array.from({ length: 6000 }, (_, n) => {
+      // In no order, so that each batch of the merge comes from several runs.
+      const key = String((n * 7919) % 6000).padStart(4, "0");
+      return { key: Buffer.from(key), value: key.repeat(100 + (n % 7)) };
+    });
+    const { memory } = await dump(records, 2 * 1024 * 1024);
+    const sorted = records.toSorted((a, b) => Buffer.compare(a.key, b.key));
+    const lines = sorted.map(({ key, value }) => `{"key":"${key.toString()}","value":"${value}"}\n`);
+    expect(memory.files.get("things.jsonl")!.equals(Buffer.from(lines.join("")))).toBe(true);
+  });
+
   test.each([
     ["a line is lost", (text: string) => text.replace(/^.*\n/, ""), /records/],
     ["two lines are swapped", (text: string) => text.replace(/^(.*\n)(.*\n)/, "$2$1"), /ascend/],

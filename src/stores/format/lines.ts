@@ -7,9 +7,9 @@ const chunkBytes = 1024 * 1024;
 const maxLineBytes = 256 * 1024 * 1024;
 const newline = 0x0a;
 
-/** Collects lines into chunks of at least 1 MiB. Each chunk is a buffer of its own. */
+/** Collects lines into chunks of at least 1 MiB, one after another in the same memory. */
 export class LineChunks {
-  #chunk: Buffer = Buffer.allocUnsafe(chunkBytes + 64 * 1024);
+  #chunk: Buffer = Buffer.allocUnsafeSlow(chunkBytes + 64 * 1024);
   #length = 0;
 
   /** Adds a line without its newline. */
@@ -17,7 +17,7 @@ export class LineChunks {
     // No UTF-16 unit needs more than three bytes.
     const most = (typeof line === "string" ? line.length * 3 : line.length) + 1;
     if (this.#length + most > this.#chunk.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#chunk.length * 2, this.#length + most));
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.#chunk.length * 2, this.#length + most));
       this.#chunk.copy(grown, 0, 0, this.#length);
       this.#chunk = grown;
     }
@@ -34,10 +34,9 @@ export class LineChunks {
     return this.#length >= chunkBytes;
   }
 
-  /** What has been collected; begins a new chunk. */
+  /** What has been collected, good until the next line is added; begins a new chunk. */
   take(): Buffer {
     const taken = this.#chunk.subarray(0, this.#length);
-    this.#chunk = Buffer.allocUnsafe(chunkBytes + 64 * 1024);
     this.#length = 0;
     return taken;
   }

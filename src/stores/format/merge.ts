@@ -18,7 +18,10 @@ interface Head {
 
 const batchEntries = 1024;
 
-/** All entries of all runs, ascending, in batches. */
+/**
+ * All entries of all runs, ascending, in batches. A batch is good until the next one is asked for: before a run reads on, over
+ * what it read, everything that was taken from it is given away.
+ */
 export async function* mergeRuns(runs: readonly Run[]): AsyncGenerator<MergedEntry[]> {
   const heap: Head[] = [];
   for (const [run, { source, entries }] of (await openRuns(runs)).entries()) {
@@ -29,9 +32,13 @@ export async function* mergeRuns(runs: readonly Run[]): AsyncGenerator<MergedEnt
   while (heap.length > 0) {
     const head = heap[0]!;
     batch.push({ entry: head.entries[head.at]!, run: head.run });
-    if (++head.at === head.entries.length && !(await refill(head))) {
-      const last = heap.pop()!;
-      if (heap.length > 0) heap[0] = last;
+    if (++head.at === head.entries.length) {
+      yield batch;
+      batch = [];
+      if (!(await refill(head))) {
+        const last = heap.pop()!;
+        if (heap.length > 0) heap[0] = last;
+      }
     }
     siftDown(heap, 0);
     if (batch.length < batchEntries) continue;

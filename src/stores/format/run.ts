@@ -16,7 +16,8 @@ import type { Signature, VectorGroups } from "./vector-groups.ts";
 export interface Entry {
   /** The key's bytes, one a character. */
   readonly key: string;
-  readonly digest: Uint8Array;
+  /** Its bytes, one a character: a buffer would take twice the memory and keep alive the pool that it was cut from. */
+  readonly digest: string;
   readonly line: string | Uint8Array;
   readonly signature: Signature;
   /** Orders entries of equal key and content. */
@@ -28,12 +29,14 @@ export interface Entry {
 /** By key, then by digest, then by tie, so that the order never depends on the order of arrival. */
 export function compareEntries(a: Entry, b: Entry): number {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-  return Buffer.compare(a.digest, b.digest) || a.tie - b.tie;
+  if (a.digest !== b.digest) return a.digest < b.digest ? -1 : 1;
+  return a.tie - b.tie;
 }
 
 const digestEnd = 44;
 const fixedBytes = digestEnd + 8;
-const writeBytes = 1024 * 1024;
+/** How much memory `Run.write` wants. */
+export const spoolWriteBytes = 1024 * 1024;
 /** Room that is left for one more entry of usual size. */
 const flushBytes = 64 * 1024;
 /** Read buffers of all runs together: entries that are read from them take several times as much. */
@@ -64,11 +67,14 @@ export class Run implements AsyncDisposable {
     return new Run(path, [], groups);
   }
 
-  /** Writes the file. `SPACE_LOW` when the spool folder's disk would be filled. */
-  async write(sorted: readonly Entry[]): Promise<void> {
+  /**
+   * Writes the file by way of `memory`, which nobody else uses meanwhile. `SPACE_LOW` when the spool folder's disk would be
+   * filled.
+   */
+  async write(sorted: readonly Entry[], memory: Buffer): Promise<void> {
     this.#handle = await open(this.#path!, "wx+", 0o600);
     await this.#checkSpace(sorted);
-    const file = new SpoolWriter(this.#handle, this.#path!);
+    const file = new SpoolWriter(this.#handle, this.#path!, memory);
     const groupParts = new Map<number, Uint8Array[]>();
     for (const entry of sorted) {
       const full = file.entry(entry);
@@ -102,26 +108,34 @@ export class Run implements AsyncDisposable {
     });
   }
 
-  /** The entries in order. `sharers` runs are read at once and share the memory for reading. */
+  /**
+   * The entries in order. `sharers` runs are read at once and share the memory for reading. What was given is good until more
+   * is asked for: one buffer is read into again and again, as new ones would pile up until a collection.
+   */
   async *entries(sharers: number): AsyncGenerator<readonly Entry[]> {
     if (!this.#handle) {
       yield this.#held;
       return;
     }
-    const pieceBytes = pieceOf(sharers);
-    let rest = Buffer.alloc(0);
+    let piece = Buffer.allocUnsafeSlow(pieceOf(sharers));
+    let held = 0;
     for (let position = 0; position < this.#entriesBytes;) {
-      const wanted = Math.min(pieceBytes, this.#entriesBytes - position);
-      const piece = Buffer.allocUnsafe(rest.length + wanted);
-      rest.copy(piece);
-      const { bytesRead } = await this.#handle.read(piece, rest.length, wanted, position);
+      if (held === piece.length) {
+        const grown = Buffer.allocUnsafeSlow(piece.length * 2);
+        piece.copy(grown);
+        piece = grown;
+      }
+      const wanted = Math.min(piece.length - held, this.#entriesBytes - position);
+      const { bytesRead } = await this.#handle.read(piece, held, wanted, position);
       if (bytesRead === 0) throw new RangeError("a spool file ended early");
       position += bytesRead;
-      const { entries, end } = this.#decode(piece.subarray(0, rest.length + bytesRead));
-      rest = piece.subarray(end, rest.length + bytesRead);
+      held += bytesRead;
+      const { entries, end } = this.#decode(piece.subarray(0, held));
       if (entries.length > 0) yield entries;
+      piece.copyWithin(0, end, held);
+      held -= end;
     }
-    if (rest.length > 0) throw new RangeError("a spool file ended within a record");
+    if (held > 0) throw new RangeError("a spool file ended within a record");
   }
 
   #decode(bytes: Buffer): { entries: Entry[]; end: number } {
@@ -133,7 +147,7 @@ export class Run implements AsyncDisposable {
       if (lineEnd > bytes.length) break;
       entries.push({
         key: bytes.toString("latin1", at + fixedBytes, keyEnd),
-        digest: bytes.subarray(at + 12, at + digestEnd),
+        digest: bytes.toString("latin1", at + 12, at + digestEnd),
         tie: bytes.readDoubleLE(at + digestEnd),
         line: bytes.subarray(keyEnd, lineEnd),
         signature: this.#groups.signature(bytes.readUInt32LE(at + 8)),
@@ -174,13 +188,14 @@ function pieceOf(sharers: number): number {
 class SpoolWriter {
   readonly #handle: FileHandle;
   readonly #path: string;
-  #buffer = Buffer.allocUnsafeSlow(writeBytes);
+  #buffer: Buffer;
   #length = 0;
   #flushed = 0;
 
-  constructor(handle: FileHandle, path: string) {
+  constructor(handle: FileHandle, path: string, memory: Buffer) {
     this.#handle = handle;
     this.#path = path;
+    this.#buffer = memory;
   }
 
   /** Bytes so far, with those that are still held. */
@@ -206,11 +221,11 @@ class SpoolWriter {
     bytes.writeUInt32LE(key.length, at);
     bytes.writeUInt32LE(lineBytes, at + 4);
     bytes.writeUInt32LE(signature.id, at + 8);
-    bytes.set(digest, at + 12);
+    bytes.write(digest, at + 12, "latin1");
     bytes.writeDoubleLE(tie, at + digestEnd);
     bytes.write(key, at + fixedBytes, "latin1");
     this.#length = text + lineBytes;
-    return this.#length >= writeBytes - flushBytes ? this.flush() : undefined;
+    return this.#length >= spoolWriteBytes - flushBytes ? this.flush() : undefined;
   }
 
   /** Takes a vector; a promise must be waited for. */

@@ -11,7 +11,7 @@ import { contentDigest } from "./digest.ts";
 import { LineChunks } from "./lines.ts";
 import { OrderFile } from "./order-file.ts";
 import { mergeRuns } from "./merge.ts";
-import { Run, compareEntries } from "./run.ts";
+import { Run, compareEntries, spoolWriteBytes } from "./run.ts";
 import type { Entry } from "./run.ts";
 import { VectorGroups } from "./vector-groups.ts";
 import type { VectorGroup } from "./vector-groups.ts";
@@ -38,7 +38,7 @@ export interface KeyedRecord {
   readonly tie?: number;
 }
 
-const defaultMemoryBytes = 24 * 1024 * 1024;
+const defaultMemoryBytes = 16 * 1024 * 1024;
 /** What an entry costs beside its text and vectors, roughly. */
 const entryBytes = 700;
 
@@ -53,6 +53,8 @@ export class RecordSorter implements AsyncDisposable {
   #entries: Entry[] = [];
   #heldBytes = 0;
   #writing: Promise<void> | undefined;
+  /** Runs are written one after another, by way of this. */
+  #spoolMemory: Buffer | undefined;
   #order: OrderFile | undefined;
 
   constructor(options: SortOptions) {
@@ -69,7 +71,14 @@ export class RecordSorter implements AsyncDisposable {
       this.#content.add(digest);
     }
     const { signature, bytes } = this.#groups.place(vectors);
-    this.#entries.push({ key: binaryText(key), digest, line, signature, tie, vectors: bytes });
+    this.#entries.push({
+      key: binaryText(key),
+      digest: binaryText(digest),
+      line,
+      signature,
+      tie,
+      vectors: bytes,
+    });
     this.#heldBytes += entryBytes + key.length + line.length + signature.bytes;
     return this.#heldBytes < this.#memoryBytes ? undefined : this.#spill();
   }
@@ -155,7 +164,7 @@ export class RecordSorter implements AsyncDisposable {
     for await (const batch of mergeRuns(this.#runs)) {
       yield batch.map(({ entry: { key, digest, tie } }) => ({
         key: Buffer.from(key, "latin1"),
-        digest,
+        digest: Buffer.from(digest, "latin1"),
         tie,
       }));
     }
@@ -169,17 +178,16 @@ export class RecordSorter implements AsyncDisposable {
     this.#entries = [];
     this.#heldBytes = 0;
     const before = this.#writing ?? Promise.resolve();
-    this.#writing = before.then(() => run.write(entries));
+    const memory = (this.#spoolMemory ??= Buffer.allocUnsafeSlow(spoolWriteBytes));
+    this.#writing = before.then(() => run.write(entries, memory));
     return this.#writing;
   }
 
   async #finish(): Promise<void> {
+    if (this.#entries.length > 0 && this.#runs.length > 0) await this.#spill();
     await this.#writing;
+    this.#spoolMemory = undefined;
     if (this.#entries.length === 0) return;
-    if (this.#runs.length > 0) {
-      await this.#spill();
-      return;
-    }
     this.#runs.push(Run.inMemory(this.#entries.sort(compareEntries), this.#groups));
     this.#entries = [];
   }

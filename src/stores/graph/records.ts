@@ -117,6 +117,7 @@ export function edgeCollection(type: string): string {
   return `[:${escaped(type)}]`;
 }
 
+/** Asked for every record: almost no name has anything to replace. */
 function escaped(name: string): string {
-  return name.replaceAll(/[\\:]/g, "\\$&");
+  return name.includes(":") || name.includes("\\") ? name.replaceAll(/[\\:]/g, "\\$&") : name;
 }
