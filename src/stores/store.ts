@@ -7,7 +7,7 @@
  * |---|---|---|
  * | sqlite | read transaction on the backup's own connection: `snapshot` | before the switch (file beside) |
  * | postgres | exported snapshot of one repeatable-read transaction: `snapshot` | before (database beside) |
- * | falkordb | `GRAPH.COPY` under a scratch name: `snapshot`; without the right to copy: `fuzzy` | before (graph beside, `RENAME`) |
+ * | falkordb | watched while it is read: `snapshot` when nobody wrote, otherwise `fuzzy` with re-checks | before (graph beside, `RENAME`) |
  * | qdrant | none; id ranges re-counted and re-read: `fuzzy` | before where an alias is moved, otherwise after |
  * | neo4j | none (read committed); id ranges re-checked: `fuzzy` | after on Community (one database) |
  * | supabase, notion | none; keyset pages against exact counts: `fuzzy` | after (rows and pages are written in place) |
@@ -91,6 +91,7 @@ export type DumpFacts = Omit<StoreManifest, "kind" | "files" | "source" | "view"
 export interface View extends AsyncDisposable {
   /** RFC 3339, UTC. Everything committed before it is in the dump (snapshot, quiesced), or was when it was read (fuzzy). */
   readonly instant: string;
+  /** At the end of `dump` it may have become better, never worse. */
   readonly consistency: Consistency;
 
   /**

@@ -14,7 +14,7 @@ const { manifest, folder } = JSON.parse(dump) as { manifest: StoreManifest; fold
 const spoolFolder = await mkdtemp(join(tmpdir(), "memkeep-killed-"));
 const { signal } = new AbortController();
 const context = { name: "memory", clock: systemClock, observer: silentObserver, spoolFolder, signal };
-const store = falkordb.connect(schema.parse({ url, graph, connections: 2 }), context);
+const store = falkordb.connect(schema.parse({ url, graph, view: "copy", connections: 2 }), context);
 if (work === "dump") {
   await takeDump(store, join(spoolFolder, "dump"));
 } else {

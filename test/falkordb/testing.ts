@@ -42,7 +42,8 @@ export class TestServer implements AsyncDisposable {
   }
 
   config(graph: string, settings: Settings = {}): FalkorDBConfig {
-    return schema.parse({ url: this.url, graph, ...settings });
+    // Of a copy, where a test says nothing else: nobody writes while these are made.
+    return schema.parse({ url: this.url, graph, view: "copy", ...settings });
   }
 
   async context(signal: StoreContext["signal"] = new AbortController().signal): Promise<StoreContext> {

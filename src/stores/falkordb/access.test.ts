@@ -45,13 +45,14 @@ describe.skipIf(falkordb.missing || falkordb.existing)("access to FalkorDB", () 
     expect(least).toHaveLength(3);
     const whole = await server.dump("memories");
     const reader = await user("reader", "~memories", ...least);
-    const { dump, manifest } = await server.dump("memories", reader);
+    const { dump, manifest } = await server.dump("memories", { ...reader, view: "live" });
     expect(manifest.view).toMatchObject({ consistency: "fuzzy", moved: 0 });
     const [mine, all] = [await dump.contents(), await whole.dump.contents()];
     for (const name of ["nodes.jsonl", "edges.jsonl"]) expect(mine.get(name), name).toEqual(all.get(name));
     for (const right of least) {
       const weaker = await user("weaker", "~memories", ...least.filter((other) => other !== right));
-      await expect(server.dump("memories", weaker), right).rejects.toMatchObject({ code: "STORE_DENIED" });
+      const dumped = server.dump("memories", { ...weaker, view: "live" });
+      await expect(dumped, right).rejects.toMatchObject({ code: "STORE_DENIED" });
     }
   });
 
@@ -174,8 +175,8 @@ describe.skipIf(falkordb.missing || falkordb.existing)("access to FalkorDB", () 
     const replication = async (): Promise<string> =>
       String(await server.session.command("INFO", "replication"));
     await expect.poll(replication, { timeout: 60_000 }).toMatch(/slave0:.*state=online/);
-    const taken = await replica.dump("memories");
-    expect(taken.manifest.view).toMatchObject({ consistency: "fuzzy", moved: 0 });
+    const taken = await replica.dump("memories", { view: "live" });
+    expect(taken.manifest.view).toMatchObject({ moved: 0 });
     expect(await taken.dump.contents()).toEqual(whole);
     await expect(replica.dump("memories", { view: "copy" })).rejects.toThrow(/replica/);
     await expect(replica.restore(taken, "other")).rejects.toMatchObject({

@@ -46,10 +46,10 @@ export const schema = z
         examples: [{ Session: "session_id" }],
       }),
     view: z
-      .enum(["auto", "copy", "live"])
-      .default("auto")
+      .enum(["live", "copy"])
+      .default("live")
       .describe(
-        "copy: the graph is copied on the server (GRAPH.COPY) and the copy is read. live: read while others write. auto: copy where that is allowed.",
+        "live: the graph is read as it lives, and watched; where nobody wrote meanwhile it is one instant. copy: it is copied on the server (GRAPH.COPY) and the copy is read. Only where nobody writes at that moment: FalkorDB 4.16 can then stop answering for good.",
       ),
     connections: z.number().int().min(1).max(16).default(4).describe("Connections that read at once."),
     timeout: Duration.prefault("5m").describe(

@@ -82,7 +82,10 @@ export async function prepareRestore(
       const read = await readPartsFor(name, parts, dump.rule);
       const found = await applyDifference({ read, source, dump: graph, isDry: true });
       for (const [collection, records] of found.inserted) inserted.set(prefix + collection, records);
-      actions.push(mergeSentence(found));
+      actions.push(
+        mergeSentence(found),
+        "Stop the programs that write to it before: the graph is copied on the server, and beside a writing query GRAPH.COPY can stop FalkorDB 4.16 for good.",
+      );
     } else {
       actions.push(
         `Write ${nodes.records} nodes and ${edges.records} edges into a new graph beside, and compare it.`,

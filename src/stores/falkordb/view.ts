@@ -1,5 +1,10 @@
-/** A graph, or several, seen at one instant: copies on the server where that is allowed, otherwise the living graphs. */
-import { MemkeepError } from "../../domain/errors.ts";
+/**
+ * A graph, or several: the living ones, watched while they are read (nobody wrote: then it is one instant), or copies on the
+ * server. A copy is made only where it is asked for: GRAPH.COPY (seen in 4.16.3) holds the graph's lock while it waits for the
+ * server's, and a query that commits in that moment holds the server's while it waits for the graph's. Both then wait for ever,
+ * and the whole server with them.
+ */
+import { MemkeepError, isMemkeepError } from "../../domain/errors.ts";
 import type { Consistency } from "../../domain/manifest.ts";
 import type { DumpFacts, DumpSink, KeyStream, StoreContext, StoreRecord, View } from "../store.ts";
 import { isDenied, refused } from "./client.ts";
@@ -16,6 +21,7 @@ import { ServerError } from "./resp.ts";
 import { awaitSettled } from "./schema.ts";
 import { banScratch, endForgotten, keepAlive, keepingAlive, removeScratch, scratchName } from "./scratch.ts";
 import { serverFacts } from "./server.ts";
+import { Watch } from "./watch.ts";
 
 /** How often a living graph is read anew because it changed meanwhile. */
 const maxRereads = 3;
@@ -33,22 +39,10 @@ export async function openView(
     await awaitSettled(session, Buffer.from(name), context);
   }
   const instant = new Date(context.clock.now()).toISOString();
-  const places =
-    config.view === "live" || server.isReplica ? undefined : await copyGraphs(session, names, config);
-  if (!places && config.view === "copy") {
-    throw new MemkeepError("STORE_DENIED", {
-      tried: "copy the graph on the server",
-      happened: server.isReplica
-        ? "this server is a replica and takes no writes"
-        : "it has no memory for that, or the user no right",
-      next: "Allow GRAPH.COPY, PEXPIRE and UNLINK, connect to the primary, or set `view: auto`.",
-    });
-  }
-  if (!places)
-    context.observer.warn(
-      context.name,
-      "no copy could be made on the server: the graph is read while others may write",
-    );
+  if (config.view === "copy" && server.isReplica)
+    throw cannotCopy("this server is a replica and takes no writes");
+  const places = config.view === "copy" ? await copyGraphs(session, names) : undefined;
+  const watch = places ? undefined : await watchGraphs(session, names);
   const graphs = names.map((name, index) => ({
     name,
     prefix: names.length > 1 ? name : "",
@@ -63,16 +57,31 @@ export async function openView(
     graphs,
     instant,
     copies: places ?? [],
+    watch,
     version: server.version,
   });
 }
 
-/** Copies of all graphs, or undefined where the server does not allow them; then none is left. */
-async function copyGraphs(
-  session: Session,
-  names: readonly string[],
-  config: FalkorDBConfig,
-): Promise<Uint8Array[] | undefined> {
+/** Undefined where the user may not watch, or the connection broke: then nobody can say that the graph stood still. */
+async function watchGraphs(session: Session, names: readonly string[]): Promise<Watch | undefined> {
+  try {
+    return await Watch.begin(session, names);
+  } catch (error) {
+    if (isDenied(error) || isMemkeepError(error, "STORE_UNREACHABLE")) return undefined;
+    throw error;
+  }
+}
+
+function cannotCopy(happened: string): MemkeepError {
+  return new MemkeepError("STORE_DENIED", {
+    tried: "copy the graph on the server",
+    happened,
+    next: "Allow GRAPH.COPY, PEXPIRE and UNLINK, connect to the primary, or leave out `view: copy`.",
+  });
+}
+
+/** Copies of all graphs; where the server does not allow them none is left. */
+async function copyGraphs(session: Session, names: readonly string[]): Promise<Uint8Array[]> {
   const copies: Uint8Array[] = [];
   try {
     await endForgotten(session);
@@ -90,7 +99,7 @@ async function copyGraphs(
     for (const copy of copies) await banScratch(session, copy);
     const cannot =
       isDenied(error) || (error instanceof ServerError && /^(OOM|MISCONF)|copy/i.test(error.message));
-    if (cannot && config.view === "auto") return undefined;
+    if (cannot) throw cannotCopy("it has no memory for that, or the user no right");
     throw refused("copy the graph on the server", error);
   }
 }
@@ -103,12 +112,14 @@ interface ViewParts {
   readonly graphs: readonly SeenGraph[];
   readonly instant: string;
   readonly copies: readonly Uint8Array[];
+  readonly watch: Watch | undefined;
   readonly version: string;
 }
 
 class FalkorDBView implements View {
   readonly instant: string;
-  readonly consistency: Consistency;
+  /** Of a living graph `fuzzy`, until it was read and nobody had written to it since the view was opened. */
+  consistency: Consistency;
   readonly #parts: ViewParts;
   readonly #beat: Disposable;
 
@@ -123,10 +134,25 @@ class FalkorDBView implements View {
     const { session, config, context, graphs, version } = this.#parts;
     const read = (graph: SeenGraph): Promise<GraphRead> => this.#read(graph, "records");
     try {
-      return await writeDump({ session, rule: config, context, graphs, version, read }, sink);
+      const facts = await writeDump({ session, rule: config, context, graphs, version, read }, sink);
+      await this.#judge();
+      return facts;
     } catch (error) {
       throw refused("read the graph", error);
     }
+  }
+
+  /** The watch ends with the answer: whether anybody wrote since the view was opened. */
+  async #judge(): Promise<void> {
+    const { context, copies, watch } = this.#parts;
+    if (copies.length > 0) return;
+    const stood = await watch?.execute([["PING"]]).catch(() => undefined);
+    if (stood) this.consistency = "snapshot";
+    else
+      context.observer.warn(
+        context.name,
+        "others wrote while the graph was read, or it could not be watched: the dump holds everything that existed throughout",
+      );
   }
 
   async collections(): Promise<readonly { name: string; records: number }[]> {
@@ -178,7 +204,8 @@ class FalkorDBView implements View {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#beat[Symbol.dispose]();
-    const { session, context, copies } = this.#parts;
+    const { session, context, copies, watch } = this.#parts;
+    await watch?.[Symbol.asyncDispose]();
     for (const copy of copies) {
       await removeScratch(session, copy, (text) => context.observer.warn(context.name, text));
     }
