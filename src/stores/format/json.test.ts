@@ -18,6 +18,14 @@ function roundTrip(value: Value): { text: string; read: Value } {
   return { text, read };
 }
 
+/** Takes the sign off that tells a key which begins with a dollar from a tag. */
+function untagged(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(untagged);
+  if (typeof value !== "object" || value === null) return value;
+  const plain = (key: string): string => (key.startsWith("$$") ? key.slice(1) : key);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [plain(key), untagged(inner)]));
+}
+
 describe("values as JSON text", () => {
   test("every value comes back, and writes the same text again", () => {
     fc.assert(
@@ -35,9 +43,7 @@ describe("values as JSON text", () => {
   test("any JSON that knows nothing of tags reads as it is", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
-        expect(JSON.parse(writeValue(readPlainJson(text)).replaceAll('"$$', '"$'))).toEqual(
-          JSON.parse(text.replaceAll('"$$', '"$')),
-        );
+        expect(untagged(JSON.parse(writeValue(readPlainJson(text))))).toEqual(JSON.parse(text));
       }),
     );
   });
